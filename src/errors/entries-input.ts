@@ -1,0 +1,113 @@
+import type { CatalogueEntry } from "./entry.ts";
+
+const untouched = { exit: 4, disposition: "untouched", retry: "after-remedy" } as const;
+
+/** Packages and other input files (exit 4). */
+export const inputEntries = {
+  FILE_UNREADABLE: {
+    ...untouched,
+    message: "cannot read {file}: {detail}",
+    cause: "The file is missing, or this user may not read it.",
+    remedy: "Check the path and its permissions.",
+  },
+  FIRMWARE_INVALID: {
+    ...untouched,
+    message: "{file} is not valid {format} at {position}: {detail}",
+    cause: "The firmware file is damaged or is of another format.",
+    remedy: "Build or copy it again.",
+  },
+  FIRMWARE_OVERLAP: {
+    ...untouched,
+    message: "{first} and {second} both define the bytes from {address}",
+    cause: "Two records or two files hold different content for the same address.",
+    remedy: "Remove one of them, or correct the linker script.",
+  },
+  FIRMWARE_ADDRESS_MISSING: {
+    ...untouched,
+    message: "{file} is a plain binary and needs an address: {file}@0x08000000",
+    cause: "A .bin file does not say where it belongs.",
+    remedy: "Add @ADDRESS behind the file name.",
+  },
+  FIRMWARE_OUTSIDE_FLASH: {
+    ...untouched,
+    message: "{file} has bytes at {address}, outside the flash of device {device}",
+    cause: "The firmware was linked for another memory or another device.",
+    remedy: "Check the linker script and --device.",
+  },
+  KEY_LENGTH: {
+    ...untouched,
+    message: "{file} is {actualBytes} bytes long; a {kind} is {expectedBytes} bytes",
+    cause: "The file is not a raw binary key or nonce of the right length.",
+    remedy: "Give the raw binary file: 16 bytes for the key, 12 for the nonce.",
+  },
+  KEY_FILE_EXPOSED: {
+    ...untouched,
+    message: "{file} may be read by others (mode {mode})",
+    cause: "A key that other users of the machine can read is no secret.",
+    remedy: "chmod 600 {file}",
+  },
+  PACKAGE_CORRUPT: {
+    ...untouched,
+    message: "{file} is not a sound SFI package at offset {offset}: {detail}",
+    cause: "The file is truncated, was changed, or is no SFI package.",
+    remedy: "Fetch or build the package again and compare its SHA-256.",
+  },
+  PACKAGE_STRUCTURE: {
+    ...untouched,
+    message: "{file} cannot be installed: {detail}",
+    cause: "The package is readable, but its areas break a rule of the format or of the device.",
+    remedy: "Build the package again for this device.",
+  },
+  PACKAGE_TAG_WRONG: {
+    ...untouched,
+    message: "{file}: the tag of {part} does not match under this key and nonce",
+    cause: "The key or nonce is not the package's, or the content was changed.",
+    remedy: "Check that key, nonce and package belong together; build the package again.",
+  },
+  PACKAGE_PROTOCOL: {
+    ...untouched,
+    message: "package protocol version {version} is refused by device {device} (it takes {accepted})",
+    cause:
+      'Tools from about 2.10 on write protocol 2; these devices reject it ("SFI with hash is not supported on this device").',
+    remedy:
+      "Build the package with `sfi package build --device {device}`, or with STM32TrustedPackageCreator 2.9.",
+  },
+  OPTION_CSV_INVALID: {
+    ...untouched,
+    message: "{file} line {line}: {detail}",
+    cause: "Rows of an option-byte file may not be added, removed, reordered or renamed.",
+    remedy: "Start again from a file of this device: `sfi options csv` shows what each row means.",
+  },
+  CERTIFICATE_INVALID: {
+    ...untouched,
+    message: "{source} is not a chip certificate: {detail}",
+    cause: "It has the wrong length, no product id, or a public key that is not on the curve.",
+    remedy: "Read it from the chip again (`sfi certificate read`).",
+  },
+  EXPECTATION_INVALID: {
+    ...untouched,
+    message: "the expected end state cannot be used: {detail}",
+    cause: "The file given with --expect does not fit the device.",
+    remedy: "Give the option-byte CSV the package was built with.",
+  },
+  JOURNAL_DAMAGED: {
+    exit: 4,
+    message: "journal {file} is damaged at line {line}: {detail}",
+    cause: "The file was edited, truncated in the middle, or the disk lost part of it.",
+    remedy: "Do not resume from it. Inspect the part by hand (`sfi inspect`).",
+    disposition: "quarantine",
+    retry: "no",
+  },
+  TRACE_INVALID: {
+    ...untouched,
+    message: "trace {file} is not valid at line {line}: {detail}",
+    cause: "The file is no trace of this station or was damaged.",
+    remedy: "Record it again.",
+  },
+  REPLAY_MISMATCH: {
+    ...untouched,
+    message: "replay differs from trace at transfer {index}: expected {expected}, got {actual}",
+    cause: "The program now sends something else than when the trace was recorded.",
+    remedy: "Record the trace again, or find the change.",
+  },
+} as const satisfies Record<string, CatalogueEntry>;

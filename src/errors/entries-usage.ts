@@ -1,0 +1,121 @@
+import type { CatalogueEntry } from "./entry.ts";
+
+/** Usage, configuration and the program itself (exit 1, 2, 9, 124, 130, 143). */
+export const usageEntries = {
+  INTERNAL: {
+    exit: 1,
+    message: "internal error: {detail}",
+    cause: "A defect in this program.",
+    remedy: "Report it with the journal and the output of `sfi doctor --json`.",
+    disposition: "quarantine",
+    retry: "no",
+  },
+  USAGE_INVALID: {
+    exit: 2,
+    message: "{detail}",
+    cause: "A command, option or value that the command line does not know.",
+    remedy: "See `sfi --help` or `sfi <command> --help`.",
+    disposition: "untouched",
+    retry: "after-remedy",
+  },
+  SELECTOR_INVALID: {
+    exit: 2,
+    message: "probe selector {selector} is not understood: {detail}",
+    cause: "The value of --probe (or SFI_PROBE) has none of the documented forms.",
+    remedy:
+      "Use usb:<serial>, usb@<bus>-<ports>, virtual:<chip>[,key=value…] or replay:<trace>; `sfi list` prints the ones attached.",
+    disposition: "untouched",
+    retry: "after-remedy",
+  },
+  PLAN_NOT_APPROVED: {
+    exit: 2,
+    message: "plan {digest} has irreversible steps and was not approved",
+    cause: "An irreversible step on a real part needs a narrow permission, and none was given.",
+    remedy:
+      "Read the plan (`sfi plan …`), then pass --approve {digest}, or type the word at a terminal when asked.",
+    disposition: "untouched",
+    retry: "after-remedy",
+  },
+  FACT_ASSUMED: {
+    exit: 2,
+    message: "the plan rests on assumed facts ({facts}), and {probe} is a real probe",
+    cause:
+      "ST does not publish these facts and no recording of a real run confirms them. A wrong one can spend a license or spoil the part.",
+    remedy:
+      "Use the virtual bench, or pass --allow-assumed for a part that may be lost. docs/evidence.md lists what rests on what.",
+    disposition: "untouched",
+    retry: "after-remedy",
+  },
+  MANIFEST_INVALID: {
+    exit: 2,
+    message: "device data {file} is not valid at {path}: {detail}",
+    cause: "A device manifest in rsse/ was edited or damaged.",
+    remedy: "Restore the file from the release, or correct it as the message says.",
+    disposition: "untouched",
+    retry: "after-remedy",
+  },
+  CHIP_UNKNOWN: {
+    exit: 2,
+    message: "there is no virtual chip {chip}; known: {known}",
+    cause: "The name after virtual: is not one of the built-in chips.",
+    remedy: "Use one of the names in the message.",
+    disposition: "untouched",
+    retry: "after-remedy",
+  },
+  STATE_FILE_INVALID: {
+    exit: 2,
+    message: "chip state file {file} is not usable: {detail}",
+    cause: "The file given with state= is not a virtual chip's state, is damaged, or is of another chip.",
+    remedy: "Delete it to start with a factory-new chip, or name another file.",
+    disposition: "untouched",
+    retry: "after-remedy",
+  },
+  FAULT_SCRIPT_INVALID: {
+    exit: 2,
+    message: "fault script {file} is not valid at {path}: {detail}",
+    cause: "A fault script for the virtual bench has an unknown key or value.",
+    remedy: "Correct it as the message says.",
+    disposition: "untouched",
+    retry: "after-remedy",
+  },
+  OUTPUT_UNWRITABLE: {
+    exit: 2,
+    message: "cannot write {file}: {detail}",
+    cause: "The folder is missing or read-only, the disk is full, or the file may not be replaced.",
+    remedy: "Choose a writable place with enough room.",
+    disposition: "untouched",
+    retry: "after-remedy",
+  },
+  SITES_MIXED: {
+    exit: 9,
+    message: "{passed} of {total} sites passed",
+    cause: "Several probes ran at once and did not all end the same way.",
+    remedy: "Look at each site's own verdict and journal.",
+    disposition: "quarantine",
+    retry: "after-remedy",
+  },
+  DEADLINE: {
+    exit: 124,
+    message: "{what} did not finish within {timeoutMs} ms",
+    cause: "The deadline of --timeout passed.",
+    remedy: "Run `sfi resume` with the journal; give a longer --timeout if the part is known to be slow.",
+    disposition: "resumable",
+    retry: "resume",
+  },
+  INTERRUPTED: {
+    exit: 130,
+    message: "interrupted in state {state}",
+    cause: "Ctrl-C.",
+    remedy: "Run `sfi resume` with the journal.",
+    disposition: "resumable",
+    retry: "resume",
+  },
+  TERMINATED: {
+    exit: 143,
+    message: "terminated in state {state}",
+    cause: "The process was told to end (SIGTERM).",
+    remedy: "Run `sfi resume` with the journal.",
+    disposition: "resumable",
+    retry: "resume",
+  },
+} as const satisfies Record<string, CatalogueEntry>;

@@ -1,0 +1,80 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { dirname, join, relative, resolve } from "node:path";
+import { describe, expect, it } from "vitest";
+
+const root = resolve(import.meta.dirname, "..");
+
+/** Which folders each folder may import from (docs/architecture.md). Packages are listed with the folders. */
+const allowed: Record<string, readonly string[]> = {
+  "src/bytes": ["node:crypto"],
+  "src/errors": ["src/bytes"],
+  "src/ports": [],
+  "src/firmware": ["src/bytes", "src/errors"],
+  "src/package": ["src/bytes", "src/errors", "src/firmware", "@noble/ciphers", "node:crypto"],
+  "src/dap": ["src/bytes", "src/errors", "src/ports"],
+  "src/target": ["src/bytes", "src/errors", "src/ports", "src/dap"],
+  "src/license": ["src/bytes", "src/errors", "src/ports", "src/package", "@noble/ciphers", "node:crypto"],
+  "src/install": [
+    "src/bytes",
+    "src/errors",
+    "src/ports",
+    "src/firmware",
+    "src/package",
+    "src/dap",
+    "src/target",
+    "src/license",
+  ],
+  "drivers/stlink": ["src/bytes", "src/errors", "src/ports"],
+  "drivers/virtual": ["src/bytes", "src/errors", "src/ports", "@noble/ciphers", "node:crypto", "node:fs"],
+};
+/** The only files that may touch the outside world from within a driver. */
+const exceptions: Record<string, readonly string[]> = {
+  "drivers/stlink/libusb.ts": ["usb"],
+};
+
+function sourceFiles(folder: string): string[] {
+  return readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(".ts"))
+    .map((name) => join(folder, name));
+}
+
+function imports(file: string): string[] {
+  const text = readFileSync(join(root, file), "utf8");
+  return [...text.matchAll(/(?:from|import)\s*\(?\s*"([^"]+)"/g)].map((match) => {
+    const specifier = match[1]!;
+    return specifier.startsWith(".")
+      ? relative(root, resolve(root, dirname(file), specifier))
+      : specifier;
+  });
+}
+
+describe("layout", () => {
+  for (const [folder, may] of Object.entries(allowed)) {
+    it(`${folder} imports only what it may`, () => {
+      const files = sourceFiles(folder);
+      const wrong = files.flatMap((file) =>
+        imports(file)
+          .filter((target) => ![folder, ...may, ...(exceptions[file] ?? [])].some((prefix) => target === prefix || target.startsWith(`${prefix}/`)))
+          .map((target) => `${file} -> ${target}`),
+      );
+      expect(wrong).toEqual([]);
+    });
+  }
+
+  it("src outside src/cli never touches the outside world", () => {
+    const wrong = sourceFiles("src")
+      .filter((file) => !file.startsWith("src/cli"))
+      .filter((file) => /\b(process|Buffer|setTimeout|Date\.now|performance)\b\.?/.test(code(file)))
+      .map((file) => file);
+    expect(wrong).toEqual([]);
+  });
+});
+
+/** The file without comments and string literals. */
+function code(file: string): string {
+  return readFileSync(join(root, file), "utf8")
+    .replace(/\/\*[\s\S]*?\*\//g, "")
+    .replace(/\/\/.*$/gm, "")
+    .replace(/"(?:[^"\\]|\\.)*"/g, '""')
+    .replace(/`(?:[^`\\]|\\.)*`/g, "``");
+}
