@@ -1,0 +1,97 @@
+import { alignDown } from "../bytes/numbers.ts";
+import { StationError } from "../errors/station-error.ts";
+import type { Segment } from "../firmware/segments.ts";
+import {
+  type AreaFields,
+  type AreaType,
+  areaHeaderSizeBytes,
+  imageHeaderSizeBytes,
+  pauseContentSizeBytes,
+} from "./sfi-layout.ts";
+
+/** The limit that makes a package come in several parts (AN5054 2.2, figure 3). */
+export interface SfiSplit {
+  /** RAM that one part may fill: image header, area headers and content, the closing P area not counted. */
+  readonly ramSizeBytes: number;
+  /** Continuation-token address: where RSS keeps its state in flash between two parts. */
+  readonly tokenAddress: number;
+}
+
+/** An area before it is numbered and encrypted. */
+export interface PlannedArea {
+  readonly type: AreaType;
+  readonly address: number;
+  readonly data: Uint8Array;
+}
+
+/**
+ * Firmware is cut at multiples of this address, so that two areas never share a flash word. Known case: one
+ * 182,592-byte segment at 0x08000000 with -rs 0x1E000, of which STM32TrustedPackageCreator 2.20 put 122,816 bytes
+ * into the first part (public H753 log).
+ */
+const cutUnitBytes = 64;
+
+/**
+ * What a part takes of the RAM budget. The P area is not counted: in the known case above the part is 122,936 bytes
+ * with it and 122,874 without, and the limit was 122,880.
+ */
+export function budgetBytes(areas: readonly Pick<AreaFields, "type" | "sizeBytes">[]): number {
+  return areas.reduce(
+    (sum, { type, sizeBytes }) => (type === "P" ? sum : sum + areaHeaderSizeBytes + sizeBytes),
+    imageHeaderSizeBytes,
+  );
+}
+
+/**
+ * Lays areas out in parts of at most the RAM size, with a P area at the end of each part but the last and an R area
+ * at the beginning of each but the first.
+ *
+ * An area that does not fit what is left of a part begins the next one (a public H7A3 log shows several whole areas
+ * before the pause); only a firmware area larger than a part of its own is cut. That R areas count towards the budget
+ * of their part is assumed, as is the content of P and R areas: 32 zero bytes before encryption. ST publishes neither.
+ * @throws USAGE_INVALID when the RAM size holds no useful part
+ */
+export function splitAreas(areas: readonly PlannedArea[], split: SfiSplit): PlannedArea[] {
+  const parts: PlannedArea[][] = [[]];
+  const left = () => split.ramSizeBytes - budgetBytes(sizes(parts.at(-1) as PlannedArea[]));
+  const begin = () => parts.push([pauseArea("R", split.tokenAddress)]);
+  for (const area of areas) {
+    let rest = area;
+    for (;;) {
+      if (areaHeaderSizeBytes + rest.data.length <= left()) break;
+      const holdsContent = (parts.at(-1) as PlannedArea[]).some(({ type }) => type !== "R");
+      if (holdsContent) {
+        begin();
+        continue;
+      }
+      const room = alignDown(rest.address + left() - areaHeaderSizeBytes, cutUnitBytes) - rest.address;
+      if (room <= 0 || rest.type !== "F") throw ramTooSmall(split, rest);
+      (parts.at(-1) as PlannedArea[]).push({ ...rest, data: rest.data.subarray(0, room) });
+      rest = { ...rest, address: rest.address + room, data: rest.data.subarray(room) };
+      begin();
+    }
+    (parts.at(-1) as PlannedArea[]).push(rest);
+  }
+  return parts.flatMap((part, i) =>
+    i + 1 < parts.length ? [...part, pauseArea("P", split.tokenAddress)] : part,
+  );
+}
+
+/** One F area for each segment, exactly as long as the segment. */
+export function firmwareAreas(segments: readonly Segment[]): PlannedArea[] {
+  return segments.map(({ address, data }) => ({ type: "F", address, data }));
+}
+
+function pauseArea(type: "P" | "R", address: number): PlannedArea {
+  return { type, address, data: new Uint8Array(pauseContentSizeBytes) };
+}
+
+function sizes(areas: readonly PlannedArea[]): Pick<AreaFields, "type" | "sizeBytes">[] {
+  return areas.map(({ type, data }) => ({ type, sizeBytes: data.length }));
+}
+
+function ramTooSmall({ ramSizeBytes }: SfiSplit, { type, data }: PlannedArea): StationError {
+  return StationError.of("USAGE_INVALID", {
+    detail: `a RAM size of ${ramSizeBytes} bytes is too small for a part with a ${type} area of ${data.length} bytes`,
+  });
+}
