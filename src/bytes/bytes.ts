@@ -56,3 +56,8 @@ export function asciiBytes(text: string): Uint8Array {
 export function asciiText(bytes: Uint8Array): string {
   return String.fromCharCode(...bytes);
 }
+
+/** The same memory as a plain Uint8Array: file reading gives a Buffer, whose `slice` and `toString` mean other things. */
+export function plainView(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}

@@ -1,22 +1,11 @@
-import { homedir } from "node:os";
-import { join } from "node:path";
 import yargs, { type Argv } from "yargs";
 import { asStationError, StationError } from "../errors/station-error.ts";
+import type { Arguments, CommandModule } from "./command.ts";
 import { commandTable } from "./command-table.ts";
-import { type CommandContext, commandSignal, type GlobalOptions } from "./context.ts";
+import { commandSignal, type GlobalOptions } from "./context.ts";
+import { stateFolder } from "./folders.ts";
 import { renderError } from "./render-error.ts";
 import { version } from "./version.ts";
-
-/** Values of the parsed command line, by option name. */
-export type Arguments = Readonly<Record<string, unknown>>;
-
-/** What a command's file exports. */
-export interface CommandModule {
-  /** Adds the command's own options and positionals. */
-  build(yargs: Argv): Argv;
-  /** Does the work; returns the exit code. Failures are thrown StationErrors. */
-  run(args: Arguments, context: CommandContext): Promise<number>;
-}
 
 /**
  * Runs one command line.
@@ -40,7 +29,11 @@ export async function runCli(argv: readonly string[]): Promise<number> {
       global: true,
       describe: "folder of journals and reports (SFI_LOG_DIR)",
     })
-    .option("timeout", { type: "string", global: true, describe: "deadline of the command, e.g. 90s or 500ms" })
+    .option("timeout", {
+      type: "string",
+      global: true,
+      describe: "deadline of the command, e.g. 90s or 500ms",
+    })
     .demandCommand(1, "say what to do; `sfi --help` lists the commands")
     .strict()
     .version(version)
@@ -83,6 +76,7 @@ async function runCommand(
       say: (line) => process.stderr.write(`${line}\n`),
       signal,
       env: process.env,
+      runCommand: runCli,
     });
   } finally {
     dispose();
@@ -119,20 +113,18 @@ function preliminaryGlobals(argv: readonly string[]): GlobalOptions {
 }
 
 function useColor(): boolean {
-  return process.env["NO_COLOR"] === undefined && process.env["TERM"] !== "dumb" && process.stderr.isTTY === true;
-}
-
-/** Where the station keeps what outlives a run, by the XDG base directory rules. */
-export function stateFolder(name: string): string {
-  const base = process.env["XDG_STATE_HOME"] || join(homedir(), ".local", "state");
-  return join(base, "sfi-station", name);
+  return (
+    process.env["NO_COLOR"] === undefined && process.env["TERM"] !== "dumb" && process.stderr.isTTY === true
+  );
 }
 
 function parseDuration(text: unknown): number | undefined {
   if (text === undefined) return undefined;
   const match = /^(\d+(?:\.\d+)?)(ms|s|m)?$/.exec(String(text));
   if (match === null) {
-    throw StationError.of("USAGE_INVALID", { detail: `--timeout ${String(text)} is no duration (90s, 500ms, 5m)` });
+    throw StationError.of("USAGE_INVALID", {
+      detail: `--timeout ${String(text)} is no duration (90s, 500ms, 5m)`,
+    });
   }
   const unitMs = { ms: 1, s: 1000, m: 60_000 }[match[2] ?? "s"] ?? 1000;
   return Number(match[1]) * unitMs;

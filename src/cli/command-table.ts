@@ -1,4 +1,4 @@
-import type { CommandModule } from "./cli.ts";
+import type { CommandModule } from "./command.ts";
 
 interface CommandEntry {
   readonly command: string;
@@ -8,20 +8,84 @@ interface CommandEntry {
 
 /** Every command. Its file is read only when it is used, so that start-up does not pay for the others. */
 export const commandTable: readonly CommandEntry[] = [
-  { command: "list", describe: "list probes without touching a target", load: () => import("./commands/list.ts") },
-  { command: "inspect", describe: "probe, target, versions, security state; read only", load: () => import("./commands/inspect.ts") },
-  { command: "certificate <action>", describe: "read | show: the chip's certificate", load: () => import("./commands/certificate.ts") },
-  { command: "options <action> [words..]", describe: "show | set | csv: option bytes by name", load: () => import("./commands/options.ts") },
-  { command: "flash <action>", describe: "read | erase | write | verify", load: () => import("./commands/flash.ts") },
-  { command: "package <action> [file]", describe: "build | inspect | verify: SFI images", load: () => import("./commands/package.ts") },
-  { command: "license <action> [file]", describe: "issue | show: licenses", load: () => import("./commands/license.ts") },
-  { command: "plan", describe: "the ordered steps and their digest; touches nothing", load: () => import("./commands/plan.ts") },
-  { command: "install", describe: "the job: secure firmware install, proven", load: () => import("./commands/install.ts") },
-  { command: "resume <journal>", describe: "go on after an interruption", load: () => import("./commands/resume.ts") },
-  { command: "abort", describe: "end a pending install: erase and open the part", load: () => import("./commands/abort.ts") },
-  { command: "regress", describe: "back to open: RDP, protections, security bit", load: () => import("./commands/regress.ts") },
-  { command: "journal <action> <file>", describe: "show | verify: what happened", load: () => import("./commands/journal.ts") },
-  { command: "report <action> <file>", describe: "show | verify: a run's report", load: () => import("./commands/report.ts") },
-  { command: "doctor", describe: "permissions, udev rules, versions, probe firmware", load: () => import("./commands/doctor.ts") },
-  { command: "demo", describe: "the whole job on the virtual bench, in a temporary folder", load: () => import("./commands/demo.ts") },
+  {
+    command: "list",
+    describe: "list probes without touching a target",
+    load: () => import("./commands/list.ts"),
+  },
+  {
+    command: "inspect",
+    describe: "probe, target, versions, security state; read only",
+    load: () => import("./commands/inspect.ts"),
+  },
+  {
+    command: "certificate <action> [file]",
+    describe: "read | show: the chip's certificate",
+    load: () => import("./commands/certificate.ts"),
+  },
+  {
+    command: "options <action> [words..]",
+    describe: "show | set | csv: option bytes by name",
+    load: () => import("./commands/options.ts"),
+  },
+  {
+    command: "flash <action>",
+    describe: "read | erase | write | verify",
+    load: () => import("./commands/flash.ts"),
+  },
+  {
+    command: "package <action> [file]",
+    describe: "build | inspect | verify: SFI images",
+    load: () => import("./commands/package.ts"),
+  },
+  {
+    command: "license <action> [file]",
+    describe: "issue | show: licenses",
+    load: () => import("./commands/license.ts"),
+  },
+  {
+    command: "plan",
+    describe: "the ordered steps and their digest; touches nothing",
+    load: () => import("./commands/plan.ts"),
+  },
+  {
+    command: "install",
+    describe: "the job: secure firmware install, proven",
+    load: () => import("./commands/install.ts"),
+  },
+  {
+    command: "resume <journal>",
+    describe: "go on after an interruption",
+    load: () => import("./commands/resume.ts"),
+  },
+  {
+    command: "abort",
+    describe: "end a pending install: erase and open the part",
+    load: () => import("./commands/abort.ts"),
+  },
+  {
+    command: "regress",
+    describe: "back to open: RDP, protections, security bit",
+    load: () => import("./commands/regress.ts"),
+  },
+  {
+    command: "journal <action> <file>",
+    describe: "show | verify: what happened",
+    load: () => import("./commands/journal.ts"),
+  },
+  {
+    command: "report <action> <file>",
+    describe: "show | verify: a run's report",
+    load: () => import("./commands/report.ts"),
+  },
+  {
+    command: "doctor",
+    describe: "permissions, udev rules, versions, probe firmware",
+    load: () => import("./commands/doctor.ts"),
+  },
+  {
+    command: "demo",
+    describe: "the whole job on the virtual bench, in a temporary folder",
+    load: () => import("./commands/demo.ts"),
+  },
 ];

@@ -23,6 +23,8 @@ export interface CommandContext {
   /** Aborted on Ctrl-C, SIGTERM and the deadline, with the StationError as its reason. */
   readonly signal: AbortSignal;
   readonly env: NodeJS.ProcessEnv;
+  /** Run another command line in this process (the demo shows the commands it is made of). */
+  readonly runCommand: (argv: readonly string[]) => Promise<number>;
 }
 
 /** Print a result: `value` as one JSON object with --json, else `text`. */

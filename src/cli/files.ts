@@ -71,7 +71,11 @@ export async function ensureFolder(folder: string, mode = 0o755): Promise<void> 
     await mkdir(folder, { recursive: true, mode });
     await access(folder, constants.W_OK | constants.X_OK);
   } catch (error) {
-    throw StationError.of("OUTPUT_UNWRITABLE", { file: folder, detail: systemDetail(error) }, { cause: error });
+    throw StationError.of(
+      "OUTPUT_UNWRITABLE",
+      { file: folder, detail: systemDetail(error) },
+      { cause: error },
+    );
   }
 }
 

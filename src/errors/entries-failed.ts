@@ -108,6 +108,22 @@ export const failedEntries = {
     disposition: "quarantine",
     retry: "resume",
   },
+  BROKEN_WHILE_RSS: {
+    exit: 8,
+    message: "the run broke in state {state}, while RSS owned the part: {reason}",
+    cause: "Probe, target or station failed after RSS had been started. RSS may have finished; nothing proves it.",
+    remedy: "{causeRemedy} Then run `sfi resume` with the journal; a license that was issued is reused.",
+    disposition: "quarantine",
+    retry: "resume",
+  },
+  RESUME_AMBIGUOUS: {
+    exit: 8,
+    message: "the journal and the chip do not tell how far the install got: {detail}",
+    cause: "Power was lost while RSS was working, so what it held in RAM is gone.",
+    remedy: "`sfi abort` erases and opens the part; then install again. The stored license is reused.",
+    disposition: "quarantine",
+    retry: "after-remedy",
+  },
   END_STATE_UNPROVEN: {
     exit: 8,
     message: "RSS reports success, but the end state is not proven: {detail}",

@@ -98,6 +98,14 @@ export const inputEntries = {
     disposition: "quarantine",
     retry: "no",
   },
+  REPORT_MISMATCH: {
+    exit: 4,
+    message: "report {file} does not agree with its journal in {field}",
+    cause: "The report or the journal was edited, or they belong to different runs.",
+    remedy: "Trust neither. Make a new report from a verified journal (`sfi report show JOURNAL`).",
+    disposition: "quarantine",
+    retry: "no",
+  },
   TRACE_INVALID: {
     ...untouched,
     message: "trace {file} is not valid at line {line}: {detail}",

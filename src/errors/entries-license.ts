@@ -54,6 +54,14 @@ export const licenseEntries = {
     remedy:
       "Make room or choose another folder with --license-dir. A license that was issued but not stored is reported as spent.",
   },
+  LICENSE_NOT_STORED: {
+    ...license,
+    message: "the license that the interrupted run was given ({key}…) is not in the license folder",
+    cause: "The folder was emptied or another one was named. Asking again could spend a second license.",
+    remedy: "Name the right folder with --license-dir, or `sfi abort` and install again.",
+    disposition: "resumable",
+    retry: "resume",
+  },
   LICENSE_STORE_DAMAGED: {
     ...license,
     message: "stored license {file} is damaged: {detail}",

@@ -76,13 +76,6 @@ export const refusedEntries = {
     cause: "A run can be resumed only on the chip it was started on.",
     remedy: "Attach that board, or start a new install.",
   },
-  RESUME_AMBIGUOUS: {
-    ...refused,
-    message: "the journal and the chip do not tell how far the install got: {detail}",
-    cause: "Power was lost while RSS was working, so what it held in RAM is gone.",
-    remedy: "`sfi abort` erases and opens the part; then install again. The stored license is reused.",
-    disposition: "quarantine",
-  },
   RESUME_INPUT_CHANGED: {
     ...refused,
     message: "{what} differs from the one the run was started with",

@@ -108,6 +108,13 @@ export const stationEntries = {
     cause: "The address does not exist, is protected, or its clock is off.",
     remedy: "Check the part's protections with `sfi inspect`.",
   },
+  ACCESS_PORT_REFUSED: {
+    ...untouched,
+    message: "the probe does not go through access port {ap} ({detail})",
+    cause:
+      "The access port does not exist or was not opened, its number is above what the probe's firmware takes, or the target is not ST's: recent firmware refuses those.",
+    remedy: "Check that the board carries the part the job is for, then connect again.",
+  },
   TARGET_BUSY: {
     ...untouched,
     message: "the target kept answering WAIT ({detail})",
@@ -119,6 +126,18 @@ export const stationEntries = {
     message: "the core did not halt within {timeoutMs} ms",
     cause: "The core sleeps without a clock, is held in reset, or debug of it is disabled.",
     remedy: "Try --mode under-reset.",
+  },
+  CORE_RUNNING: {
+    ...untouched,
+    message: "the core is running, so its registers cannot be reached",
+    cause: "Another debugger or a reset let the core run again.",
+    remedy: "Close other debuggers; try --mode under-reset.",
+  },
+  CALL_NOT_RETURNED: {
+    ...untouched,
+    message: "the function at {entry} that was called on the target did not return: {detail}",
+    cause: "Running firmware disturbs the call, or there is no such function on this part.",
+    remedy: "Power the board off and on; try --mode under-reset.",
   },
   RESET_NOT_SEEN: {
     ...untouched,

@@ -1,8 +1,10 @@
 import { sha256Hex } from "../bytes/digest.ts";
-import { hexNumber } from "../bytes/hex.ts";
-import type { SfiPart } from "../package/sfi.ts";
-import type { DeviceManifest } from "../target/manifest.ts";
-import { assumedFacts } from "../target/manifest.ts";
+import { hex32, hexNumber } from "../bytes/hex.ts";
+import { areaName } from "../package/sfi.ts";
+import type { SfiPart } from "../package/sfi-verify.ts";
+import { assumedFacts } from "../target/evidence.ts";
+import type { DeviceManifest, FieldValues } from "../target/manifest-types.ts";
+import { expectedRdpLevel } from "./expectation.ts";
 import { type State, stateTitles } from "./machine.ts";
 import type { InstallJob } from "./session.ts";
 
@@ -36,7 +38,7 @@ export interface InstallPlan {
   readonly warnings: readonly string[];
 }
 
-type Draft = Omit<PlanStep, "number" | "title"> & { readonly title?: string };
+type Draft = Omit<PlanStep, "number" | "title">;
 
 /**
  * The ordered steps of an install, from the inputs alone: no probe, no chip, no clock.
@@ -46,31 +48,106 @@ export function planInstall(
   job: Pick<InstallJob, "package" | "expectation">,
   manifest: DeviceManifest,
   parts: readonly SfiPart[],
-  licenseSource: string,
 ): InstallPlan {
   const drafts: Draft[] = [
-    ...stepsBeforeLicense(job, manifest),
-    { state: "ready", kind: "license", detail: `from ${licenseSource}; stored before use, reused for this chip` },
+    ...stepsBeforeLicense(manifest),
+    { state: "ready", kind: "license", detail: "stored before use, reused for this chip and package" },
     ...parts.flatMap((part) => stepsOfPart(part, manifest)),
     { state: "verifying", kind: "read", detail: proofDetail(job) },
   ];
-  const steps = drafts.map((draft, i) => ({ title: stateTitles[draft.state], ...draft, number: i + 1 }));
-  const deviceId = hexNumber(manifest.deviceId, 3);
-  const facts = assumedFacts(manifest, "sfi");
+  const steps = drafts.map((draft, i) => ({ ...draft, number: i + 1, title: stateTitles[draft.state] }));
+  const deviceId = hexNumber(manifest.device.id, 3);
   return {
     digest: sha256Hex(
       JSON.stringify({
-        deviceId,
+        device: manifest,
         package: job.package.digest,
         expectation: job.expectation?.digest ?? null,
-        contract: manifest.digest,
         steps: steps.map(({ state, kind, detail }) => [state, kind, detail]),
       }),
     ),
     deviceId,
     steps,
     pointOfNoReturn: steps.find((step) => step.kind === "irreversible")?.number ?? steps.length,
-    assumedFacts: facts,
-    warnings: planWarnings(job),
+    assumedFacts: assumedFacts(manifest, "sfi"),
+    warnings: planWarnings(job, manifest),
   };
+}
+
+function stepsBeforeLicense(manifest: DeviceManifest): Draft[] {
+  const { preconditions, rss } = manifest.sfi;
+  return [
+    {
+      state: "planned",
+      kind: "read",
+      detail: `${preconditions.connectMode}; device ${manifest.device.name}`,
+    },
+    {
+      state: "inspected",
+      kind: "read",
+      detail: `RDP level ${preconditions.rdpLevel}, no protected areas, blank flash, versions, certificate`,
+    },
+    {
+      state: "certified",
+      kind: "reversible",
+      detail: `option bytes ${assignments({ ...rss.activation, ...rss.writeMode })}`,
+    },
+    { state: "armed", kind: "read", detail: `RSS service table at ${hex32(rss.apiTable)}` },
+  ];
+}
+
+function stepsOfPart(part: SfiPart, manifest: DeviceManifest): Draft[] {
+  const { buffers, trigger, completion } = manifest.sfi.rss;
+  const areas = part.areas.map((area) => areaName(area)).join(", ");
+  return [
+    {
+      state: "licensed",
+      kind: "reversible",
+      detail: `part ${part.number}: license to ${hex32(buffers.license.address)}, header to ${hex32(buffers.header.address)}, ${areas} (${part.sizeBytes} bytes) to ${hex32(buffers.areas.address)}`,
+    },
+    {
+      state: "staged",
+      kind: "irreversible",
+      detail: `part ${part.number}: ${assignments(trigger.fields)}, ${trigger.reset} reset`,
+    },
+    {
+      state: "detached",
+      kind: "read",
+      detail: `part ${part.number}: up to ${manifest.sfi.deadlines.rssMs} ms`,
+    },
+    {
+      state: "settling",
+      kind: "read",
+      detail: `part ${part.number}: completion words at ${hex32(completion.statusAddress)} and ${hex32(completion.valueAddress)}, security state`,
+    },
+  ];
+}
+
+function assignments(fields: FieldValues): string {
+  return Object.entries(fields)
+    .map(([name, value]) => `${name}=${hexNumber(value)}`)
+    .join(" ");
+}
+
+function proofDetail(job: Pick<InstallJob, "expectation">): string {
+  if (job.expectation === undefined) return "nothing to compare with: the end can only be unproven";
+  const { source, firmware } = job.expectation;
+  return `option bytes against ${source}; flash ${firmware === undefined ? "must not be blank" : "against the firmware"}`;
+}
+
+function planWarnings(job: Pick<InstallJob, "expectation">, manifest: DeviceManifest): string[] {
+  if (job.expectation === undefined) {
+    return [
+      "no expected end state (--expect): the run cannot end better than unproven, and a license is spent all the same",
+    ];
+  }
+  const level = expectedRdpLevel(job.expectation, manifest);
+  const texts = {
+    0: [],
+    1: [
+      "the package sets RDP level 1: its flash cannot be read back afterwards (AN5054 3.3.1 asks for level 0 during SFI over SWD)",
+    ],
+    2: ["the package closes the part for good (RDP level 2): its end state cannot be proven over SWD"],
+  } as const;
+  return [...texts[level]];
 }

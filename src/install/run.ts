@@ -49,9 +49,7 @@ async function step(state: RunningState, session: InstallSession): Promise<strin
 
 /** Errors after which nothing more is done to the part: the person said so, or it could not be journalled. */
 function stops(error: StationError, session: InstallSession): boolean {
-  return (
-    session.ports.signal.aborted || !session.ports.recorder.intact || isStationError(error, "INTERNAL")
-  );
+  return session.ports.signal.aborted || !session.ports.recorder.intact || isStationError(error, "INTERNAL");
 }
 
 /** The first error as it reads from the run's end: with what became of the part and the license. */
@@ -61,16 +59,17 @@ function asEnd(first: StationError, outcome: Outcome, session: InstallSession): 
   if (first.exit >= 124 || first.code === "JOURNAL_UNWRITABLE") {
     return first.in({ licenseSpent, disposition: "resumable", retry: "resume" });
   }
-  if (first.exit === 7 || first.exit === 8 || first.exit === 1) return first.in({ licenseSpent });
-  return StationError.of(
-    "BROKEN_AFTER_CHANGE",
-    {
-      state: session.errorState ?? "unknown",
-      reason: `${first.code}: ${first.message}`,
-      causeRemedy: first.remedy,
-    },
-    { cause: first, licenseSpent, disposition: outcome === "unknown" ? "quarantine" : "resumable" },
-  );
+  const ownEnd = outcome === "unknown" ? 8 : 7;
+  if (first.exit === ownEnd || first.exit === 1) return first.in({ licenseSpent });
+  const parameters = {
+    state: session.errorState ?? "unknown",
+    reason: `${first.code}: ${first.message}`,
+    causeRemedy: first.remedy,
+  };
+  return StationError.of(outcome === "unknown" ? "BROKEN_WHILE_RSS" : "BROKEN_AFTER_CHANGE", parameters, {
+    cause: first,
+    licenseSpent,
+  });
 }
 
 function asRefusal(first: StationError, session: InstallSession): StationError {

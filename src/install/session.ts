@@ -1,9 +1,10 @@
 import type { DebugSession } from "../dap/session.ts";
 import type { StationError } from "../errors/station-error.ts";
-import type { SfiPackage, SfiPart } from "../package/sfi.ts";
+import type { SfiPackage } from "../package/sfi.ts";
+import type { SfiPart } from "../package/sfi-verify.ts";
 import type { Clock, LicenseSource, LicenseStore, Probe } from "../ports/index.ts";
 import type { TargetIdentity } from "../target/identify.ts";
-import type { DeviceManifest } from "../target/manifest.ts";
+import type { DeviceManifest } from "../target/manifest-types.ts";
 import type { OptionBytes } from "../target/option-bytes.ts";
 import type { Recorder } from "./events.ts";
 import type { Expectation } from "./expectation.ts";

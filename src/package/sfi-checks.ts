@@ -1,4 +1,4 @@
-import { hex32 } from "../bytes/hex.ts";
+import { hex32, hexNumber } from "../bytes/hex.ts";
 import { alignDown, alignUp } from "../bytes/numbers.ts";
 import { areaName, type SfiArea, type SfiPackage } from "./sfi.ts";
 import { type AreaType, areaTypes, pauseContentSizeBytes, tokenSizeBytes } from "./sfi-layout.ts";
@@ -159,7 +159,7 @@ function rangeOf({ address, sizeBytes }: { readonly address: number; readonly si
 }
 
 function span(area: SfiArea): string {
-  return `${hex32(area.address)}..${hex32(area.address + Math.max(area.sizeBytes, 1) - 1)}`;
+  return `${hex32(area.address)}..${hexNumber(rangeOf(area).end - 1, 8)}`;
 }
 
 function overlaps(a: Range, b: Range): boolean {

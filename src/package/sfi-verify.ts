@@ -106,13 +106,20 @@ export function openSfi(pkg: SfiPackage, key: Uint8Array, nonce: Uint8Array): Op
   if (!imageHeaderTagMatches(headerBody, pkg.headerTag, key, nonce)) {
     throw StationError.of("PACKAGE_TAG_WRONG", { file: pkg.name, part: "image header" });
   }
-  const areas = pkg.areas.map((area) => openArea(pkg, area, key, nonce));
+  const areas = pkg.areas.map((area, i) => openArea(pkg, area, i + 1, key, nonce));
   return { areas, optionWords: optionWordsOf(pkg, areas), firmware: firmwareOf(areas) };
 }
 
-function openArea(pkg: SfiPackage, area: SfiArea, key: Uint8Array, nonce: Uint8Array): OpenedArea {
+function openArea(
+  pkg: SfiPackage,
+  area: SfiArea,
+  place: number,
+  key: Uint8Array,
+  nonce: Uint8Array,
+): OpenedArea {
   const body = area.bytes.subarray(0, areaHeaderBodySizeBytes);
-  const plaintext = gcmOpen(areaContext(body, area.index, key, nonce), area.content, area.tag);
+  // The index by the area's place in the file, so that areas that changed places do not open.
+  const plaintext = gcmOpen(areaContext(body, place, key, nonce), area.content, area.tag);
   if (plaintext === undefined) {
     throw StationError.of("PACKAGE_TAG_WRONG", { file: pkg.name, part: areaName(area) });
   }

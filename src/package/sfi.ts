@@ -1,4 +1,4 @@
-import { firstDifference } from "../bytes/bytes.ts";
+import { firstDifference, plainView } from "../bytes/bytes.ts";
 import { sha256Hex } from "../bytes/digest.ts";
 import { hexNumber } from "../bytes/hex.ts";
 import { ByteReader } from "../bytes/reader.ts";
@@ -56,11 +56,12 @@ export interface SfiPackage {
 /**
  * Reads the container: the header, then exactly as many areas as it announces, which must end with the file.
  * Whether the areas make sense is left to `checkStructure`, whether they are authentic to `openSfi`.
- * @param bytes the whole file; kept as views, not copied
+ * @param file its bytes; kept as views, not copied
  * @param name file name for messages
  * @throws PACKAGE_CORRUPT with the offset at which the file stops being a package
  */
-export function parseSfi(bytes: Uint8Array, name: string): SfiPackage {
+export function parseSfi(file: Uint8Array, name: string): SfiPackage {
+  const bytes = plainView(file);
   const corrupt = (offset: number, detail: string) =>
     StationError.of("PACKAGE_CORRUPT", { file: name, offset, detail });
   const magicDifference = firstDifference(bytes.subarray(0, sfiMagic.length), sfiMagic);

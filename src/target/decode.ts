@@ -77,7 +77,8 @@ export const word: Decoder<number> = {
 export function count(minimum: number, maximum: number): Decoder<number> {
   return {
     decode: (value, place) => {
-      if (typeof value === "number" && Number.isInteger(value) && value >= minimum && value <= maximum) return value;
+      if (typeof value === "number" && Number.isInteger(value) && value >= minimum && value <= maximum)
+        return value;
       throw expected(place, `a whole number from ${minimum} to ${maximum}`, value);
     },
     schema: { type: "integer", minimum, maximum },
@@ -111,7 +112,8 @@ export function oneOf<const T extends string | number>(...choices: readonly T[])
   return {
     decode: (value, place) => {
       const choice = choices.find((candidate) => candidate === value);
-      if (choice === undefined) throw expected(place, choices.map((c) => JSON.stringify(c)).join(" or "), value);
+      if (choice === undefined)
+        throw expected(place, choices.map((c) => JSON.stringify(c)).join(" or "), value);
       return choice;
     },
     schema: { enum: choices },
@@ -150,7 +152,9 @@ export function record<T>(item: Decoder<T>): Decoder<Readonly<Record<string, T>>
     decode: (value, place) => {
       const entries = Object.entries(jsonObject(value, place));
       if (entries.length === 0) throw invalid(place, "expected at least one entry, found none");
-      return Object.fromEntries(entries.map(([key, element]) => [key, item.decode(element, below(place, key))]));
+      return Object.fromEntries(
+        entries.map(([key, element]) => [key, item.decode(element, below(place, key))]),
+      );
     },
     schema: { type: "object", additionalProperties: item.schema, minProperties: 1 },
   };

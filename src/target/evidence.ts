@@ -13,7 +13,11 @@ export interface Fact {
  * @throws RangeError for a fact without evidence, which a decoded manifest does not have
  */
 export function listFacts(manifest: DeviceManifest): Fact[] {
-  return [...leaves(manifest)].map(({ path, value }) => ({ path, value, evidence: evidenceOf(manifest, path) }));
+  return [...leaves(manifest)].map(({ path, value }) => ({
+    path,
+    value,
+    evidence: evidenceOf(manifest, path),
+  }));
 }
 
 /**

@@ -99,7 +99,11 @@ export interface FlashFacts {
   readonly banks: readonly FlashBankFacts[];
   readonly control: FlashControlBits;
   readonly status: FlashStatusBits;
-  readonly deadlines: { readonly sectorEraseMs: number; readonly bankEraseMs: number; readonly programMs: number };
+  readonly deadlines: {
+    readonly sectorEraseMs: number;
+    readonly bankEraseMs: number;
+    readonly programMs: number;
+  };
 }
 export interface FlashBankFacts {
   readonly address: number;

@@ -1,0 +1,184 @@
+import { fromWords, toWords } from "../../src/bytes/bytes.ts";
+import type { AccessWidth, BusOutcome } from "./chip/bus.ts";
+import type { VirtualChip } from "./chip/chip.ts";
+
+const dpidr = 0x6ba02477;
+/** TARGETID: STM JEP106 0x20, part 0x4500, revision 0. */
+const targetId = 0x04500041;
+const ctrlStat = {
+  stickyOverrun: 1 << 1,
+  stickyError: 1 << 5,
+  writable: 0x50000f01,
+  debugPowerRequest: 1 << 28,
+  systemPowerRequest: 1 << 30,
+} as const;
+
+/** One MEM-AP: what never changes. */
+interface AccessPortModel {
+  readonly idr: number;
+  readonly base: number;
+}
+
+/** APs of a single-core H7: 0 AXI (M7), 1 AHB of D2/D3, 2 APB-D. There is no AP3 (the M4's). */
+const accessPorts: readonly AccessPortModel[] = [
+  { idr: 0x84770001, base: 0xe00fe003 },
+  { idr: 0x84770001, base: 0x00000002 },
+  { idr: 0x54770002, base: 0xe00e0003 },
+];
+
+const csw = { sizeMask: 7, single: 1 << 4, deviceEnable: 1 << 6, writable: 0xff000f37 } as const;
+
+/** Outcome of a register access: a value, or that the sticky error flag (or missing power) forbids it. */
+export type DapAccess =
+  | { readonly kind: "ok"; readonly value: number; readonly stallMs: number }
+  | { readonly kind: "fault" | "wait" | "no-power" | "no-ap" };
+
+/** The debug access port of a virtual chip: DP registers and MEM-APs (Arm ADIv5.2 chapters B2, C2). */
+export class VirtualDap {
+  readonly #chip: VirtualChip;
+  #ctrlStat = 0;
+  readonly #csw = accessPorts.map(() => 2);
+  readonly #tar = accessPorts.map(() => 0);
+  #readBuffer = 0;
+
+  constructor(chip: VirtualChip) {
+    this.#chip = chip;
+  }
+
+  /** State after the probe has entered SWD: it powers debug up itself, so that simple hosts need not. */
+  connect(): void {
+    this.#ctrlStat = ctrlStat.debugPowerRequest | ctrlStat.systemPowerRequest;
+  }
+
+  get dpidr(): number {
+    return dpidr;
+  }
+
+  hasAp(ap: number): boolean {
+    return accessPorts[ap] !== undefined;
+  }
+
+  /** @param register `bank << 4 | A[3:0]` */
+  readDp(register: number): number {
+    if (register === 0x00) return dpidr;
+    if (register === 0x04) return this.#readCtrlStat();
+    if (register === 0x24) return targetId;
+    return register === 0x0c ? this.#readBuffer : 0;
+  }
+
+  writeDp(register: number, value: number): void {
+    if (register === 0x00) {
+      // ABORT: STKERRCLR bit 2, ORUNERRCLR bit 4.
+      if ((value & (1 << 2)) !== 0) this.#ctrlStat &= ~ctrlStat.stickyError;
+      if ((value & (1 << 4)) !== 0) this.#ctrlStat &= ~ctrlStat.stickyOverrun;
+    } else if (register === 0x04) {
+      const sticky = this.#ctrlStat & (ctrlStat.stickyError | ctrlStat.stickyOverrun);
+      this.#ctrlStat = (value & ctrlStat.writable) | sticky;
+    }
+  }
+
+  /** Power-up acknowledges follow the requests at once. */
+  #readCtrlStat(): number {
+    const debug = this.#ctrlStat & ctrlStat.debugPowerRequest ? 1 << 29 : 0;
+    const system = this.#ctrlStat & ctrlStat.systemPowerRequest ? 1 << 31 : 0;
+    return (this.#ctrlStat | debug | system) >>> 0;
+  }
+
+  get #powered(): boolean {
+    const needed = ctrlStat.debugPowerRequest | ctrlStat.systemPowerRequest;
+    return (this.#ctrlStat & needed) === needed;
+  }
+
+  readAp(ap: number, register: number): DapAccess {
+    const model = accessPorts[ap];
+    if (!this.#powered) return { kind: "no-power" };
+    if (model === undefined) return register === 0xfc ? this.#value(0) : { kind: "no-ap" };
+    if (register === 0xfc) return this.#value(model.idr);
+    if ((this.#ctrlStat & ctrlStat.stickyError) !== 0) return { kind: "fault" };
+    if (register === 0x00) return this.#value((this.#csw[ap] ?? 0) | csw.deviceEnable);
+    if (register === 0x04) return this.#value(this.#tar[ap] ?? 0);
+    if (register === 0xf8) return this.#value(model.base);
+    const target = this.#dataAddress(ap, register);
+    return target === undefined ? this.#value(0) : this.#readData(ap, target, register === 0x0c);
+  }
+
+  writeAp(ap: number, register: number, value: number): DapAccess {
+    if (!this.#powered) return { kind: "no-power" };
+    if (accessPorts[ap] === undefined) return { kind: "no-ap" };
+    if ((this.#ctrlStat & ctrlStat.stickyError) !== 0) return { kind: "fault" };
+    if (register === 0x00) this.#csw[ap] = (value & csw.writable) >>> 0;
+    else if (register === 0x04) this.#tar[ap] = value >>> 0;
+    const target = this.#dataAddress(ap, register);
+    return target === undefined ? this.#value(0) : this.#writeData(ap, target, register === 0x0c, value);
+  }
+
+  /**
+   * A block through a MEM-AP as the probe's own memory commands do it: sticky errors of before are cleared first, a
+   * new one is left standing.
+   */
+  readBlock(ap: number, address: number, into: Uint8Array, width: AccessWidth): BusOutcome | DapAccess {
+    return this.#block(ap, () => this.#chip.bus.read(ap, address, into, width));
+  }
+
+  writeBlock(ap: number, address: number, data: Uint8Array, width: AccessWidth): BusOutcome | DapAccess {
+    return this.#block(ap, () => this.#chip.bus.write(ap, address, data, width));
+  }
+
+  #block(ap: number, access: () => BusOutcome): BusOutcome | DapAccess {
+    if (!this.#powered) return { kind: "no-power" };
+    if (!this.hasAp(ap)) return { kind: "no-ap" };
+    this.#ctrlStat &= ~ctrlStat.stickyError;
+    return this.#noteFault(access());
+  }
+
+  #noteFault(outcome: BusOutcome): BusOutcome {
+    if (outcome.kind === "fault") this.#ctrlStat |= ctrlStat.stickyError;
+    return outcome;
+  }
+
+  /** Address of DRW, or of the word a banked data register stands for; undefined for other registers. */
+  #dataAddress(ap: number, register: number): number | undefined {
+    const tar = this.#tar[ap] ?? 0;
+    if (register === 0x0c) return tar;
+    return register >= 0x10 && register <= 0x1c ? ((tar & ~0xf) >>> 0) + (register - 0x10) : undefined;
+  }
+
+  #readData(ap: number, address: number, increment: boolean): DapAccess {
+    const width = this.#width(ap, increment);
+    const into = new Uint8Array(4);
+    const lane = width === 4 ? 0 : address % 4;
+    const outcome = this.#noteFault(
+      this.#chip.bus.read(ap, address - (address % width), into.subarray(lane, lane + width), width),
+    );
+    if (outcome.kind !== "ok") return { kind: outcome.kind };
+    this.#advance(ap, increment, width);
+    this.#readBuffer = toWords(into)[0] ?? 0;
+    return { kind: "ok", value: this.#readBuffer, stallMs: outcome.stallMs };
+  }
+
+  #writeData(ap: number, address: number, increment: boolean, value: number): DapAccess {
+    const width = this.#width(ap, increment);
+    const lane = width === 4 ? 0 : address % 4;
+    const data = fromWords([value]).subarray(lane, lane + width);
+    const outcome = this.#noteFault(this.#chip.bus.write(ap, address - (address % width), data, width));
+    if (outcome.kind !== "ok") return { kind: outcome.kind };
+    this.#advance(ap, increment, width);
+    return { kind: "ok", value: 0, stallMs: outcome.stallMs };
+  }
+
+  #width(ap: number, isDrw: boolean): AccessWidth {
+    const size = (this.#csw[ap] ?? 2) & csw.sizeMask;
+    return !isDrw || size >= 2 ? 4 : size === 1 ? 2 : 1;
+  }
+
+  #advance(ap: number, increment: boolean, width: number): void {
+    const single = ((this.#csw[ap] ?? 0) & csw.single) !== 0;
+    const tar = this.#tar[ap] ?? 0;
+    // The increment wraps within 1 KiB.
+    if (increment && single) this.#tar[ap] = tar - (tar % 1024) + ((tar + width) % 1024);
+  }
+
+  #value(value: number): DapAccess {
+    return { kind: "ok", value: value >>> 0, stallMs: 0 };
+  }
+}

@@ -1,0 +1,69 @@
+import { type StoreLayout, type WordName, wordNames } from "./store-layout.ts";
+
+const indexOfWord: ReadonlyMap<WordName, number> = new Map(wordNames.map((name, index) => [name, index]));
+
+/** Takes over every mutation, e.g. into a file. `bytes` is only valid during the call. */
+export type StoreSink = (offset: number, bytes: Uint8Array) => void;
+
+/**
+ * All state of a virtual chip in one block of bytes. Every mutation goes through here and is handed to the sink at
+ * once, so that the block in a file is the chip's state at any instant.
+ */
+export class ChipStore {
+  readonly layout: StoreLayout;
+  readonly #bytes: Uint8Array;
+  readonly #view: DataView;
+  readonly #sink: StoreSink | undefined;
+
+  /** @param bytes the whole state, `layout.sizeBytes` long; not copied. */
+  constructor(layout: StoreLayout, bytes: Uint8Array, sink?: StoreSink) {
+    if (bytes.length !== layout.sizeBytes) throw new RangeError("state of another layout");
+    this.layout = layout;
+    this.#bytes = bytes;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#sink = sink;
+  }
+
+  /** A word of state, unsigned. */
+  get(name: WordName): number {
+    return this.#view.getUint32(this.#wordOffset(name), true);
+  }
+
+  /** Sets a word of state; bits above 31 are dropped. */
+  set(name: WordName, value: number): void {
+    const offset = this.#wordOffset(name);
+    if (this.#view.getUint32(offset, true) === value >>> 0) return;
+    this.#view.setUint32(offset, value >>> 0, true);
+    this.#sink?.(offset, this.#bytes.subarray(offset, offset + 4));
+  }
+
+  /** A view of a region. Read it, but write through `write` and `fill` only. */
+  region(name: string): Uint8Array {
+    const { offset, sizeBytes } = this.#place(name);
+    return this.#bytes.subarray(offset, offset + sizeBytes);
+  }
+
+  /** Writes bytes into a region. */
+  write(name: string, at: number, data: Uint8Array): void {
+    this.region(name).set(data, at);
+    const offset = this.#place(name).offset + at;
+    this.#sink?.(offset, this.#bytes.subarray(offset, offset + data.length));
+  }
+
+  /** Fills a part of a region with one value. */
+  fill(name: string, at: number, sizeBytes: number, value: number): void {
+    this.region(name).fill(value, at, at + sizeBytes);
+    const offset = this.#place(name).offset + at;
+    this.#sink?.(offset, this.#bytes.subarray(offset, offset + sizeBytes));
+  }
+
+  #wordOffset(name: WordName): number {
+    return this.layout.words.offset + 4 * (indexOfWord.get(name) ?? 0);
+  }
+
+  #place(name: string) {
+    const place = this.layout.regions[name];
+    if (place === undefined) throw new RangeError(`no region ${name}`);
+    return place;
+  }
+}

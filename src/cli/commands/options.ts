@@ -1,0 +1,160 @@
+import type { Argv } from "yargs";
+import { hex32, hexNumber } from "../../bytes/hex.ts";
+import { StationError } from "../../errors/station-error.ts";
+import { installVariant } from "../../install/variants.ts";
+import { formatOptionCsv, parseOptionCsv } from "../../package/option-csv.ts";
+import type { DeviceManifest, FieldValues, Variant } from "../../target/manifest-types.ts";
+import {
+  applyFields,
+  type DecodedField,
+  decodeOptionBytes,
+  defaultOptionBytes,
+  differences,
+  fieldsOf,
+  type OptionBytes,
+  optionWordsFromCsv,
+} from "../../target/option-bytes.ts";
+import { writeOptionBytes } from "../../target/option-controller.ts";
+import { requiredNumber, targetOptions, textOption, toNumber } from "../arguments.ts";
+import type { Arguments } from "../command.ts";
+import { requireApproval } from "../consent.ts";
+import { type CommandContext, printResult } from "../context.ts";
+import { readInputText, writeOutput } from "../files.ts";
+import { findManifest, loadManifests } from "../manifests.ts";
+import { withTarget } from "../target.ts";
+
+export function build(yargs: Argv): Argv {
+  return targetOptions(
+    yargs
+      .positional("action", { choices: ["show", "set", "csv"] as const })
+      .positional("words", {
+        type: "string",
+        array: true,
+        describe: "set: NAME=VALUE…; csv: FILE, or NAME=VALUE… with --out",
+      })
+      .option("raw", { type: "boolean", describe: "show: register words too" })
+      .option("dry-run", { type: "boolean", describe: "set: say what would change" })
+      .option("approve", { type: "string", describe: "set: digest of an irreversible change" })
+      .option("device", { type: "string", describe: "csv: device id, e.g. 0x450" })
+      .option("out", { type: "string", describe: "csv: write a valid file of this device's defaults here" }),
+  );
+}
+
+export async function run(args: Arguments, context: CommandContext): Promise<number> {
+  const words = ((args["words"] as string[] | undefined) ?? []).map(String);
+  if (args["action"] === "csv") return csv(args, context, words);
+  if (args["action"] === "set") return set(args, context, words);
+  await withTarget(args, context, "hot-plug", async ({ identity, readOptionBytes }) => {
+    const optionBytes = await readOptionBytes();
+    const fields = decodeOptionBytes(identity.manifest, identity.variant, optionBytes);
+    printFields(context, fields, args["raw"] === true ? optionBytes : undefined);
+  });
+  return 0;
+}
+
+async function set(args: Arguments, context: CommandContext, words: readonly string[]): Promise<number> {
+  const fields = assignments(words);
+  await withTarget(args, context, "normal", async ({ identity, debug, clock, probe, readOptionBytes }) => {
+    const { manifest, variant } = identity;
+    refuseHidden(manifest, variant, fields);
+    const now = await readOptionBytes();
+    const wanted = applyFields(manifest, variant, now, fields);
+    const changes = differences(manifest, variant, wanted, now);
+    const json = changes.map(({ field, expected, actual }) => ({
+      field,
+      from: hexNumber(actual),
+      to: hexNumber(expected),
+    }));
+    const text = () =>
+      json.map(({ field, from, to }) => `${field}  ${from} -> ${to}`).join("\n") || "nothing to change";
+    if (args["dry-run"] === true) {
+      printResult(context, { changes: json, written: false }, text);
+      return;
+    }
+    requireApproval({ uid: identity.uid, changes: json }, probe.identity, textOption(args, "approve"));
+    await writeOptionBytes(debug.memory(), clock, manifest, variant, wanted);
+    printResult(context, { changes: json, written: true }, text);
+  });
+  return 0;
+}
+
+/** Fields that RSS and the install own are not for people: a set RSS1 would make the part wait for an install. */
+function refuseHidden(manifest: DeviceManifest, variant: Variant, values: FieldValues): void {
+  for (const { name, field } of fieldsOf(manifest, variant)) {
+    const value = values[name];
+    if (field.hidden !== true || value === undefined) continue;
+    const detail = "it belongs to RSS";
+    throw StationError.of("OPTION_VALUE_ILLEGAL", { field: name, value: hexNumber(value), detail });
+  }
+}
+
+async function csv(args: Arguments, context: CommandContext, words: readonly string[]): Promise<number> {
+  const manifest = findManifest(await loadManifests(), requiredNumber(args, "device"));
+  const variant = installVariant(manifest);
+  const out = textOption(args, "out");
+  if (out !== undefined) {
+    const optionBytes = applyFields(
+      manifest,
+      variant,
+      defaultOptionBytes(manifest, variant),
+      assignments(words),
+    );
+    const rows = manifest.sfi.csvRows;
+    const values = rows.map(({ register }) => optionBytes.words.get(register) ?? 0);
+    await writeOutput(
+      out,
+      formatOptionCsv(
+        rows.map(({ name }) => name),
+        values,
+      ),
+    );
+    printFields(context, decodeOptionBytes(manifest, variant, optionBytes));
+    return 0;
+  }
+  const [file, ...more] = words;
+  if (file === undefined || more.length > 0) {
+    throw StationError.of("USAGE_INVALID", {
+      detail: "options csv takes one FILE, or --out with NAME=VALUE…",
+    });
+  }
+  const rows = manifest.sfi.csvRows.map(({ name }) => name);
+  const values = parseOptionCsv(await readInputText(file), { source: file, rows });
+  const optionBytes = optionWordsFromCsv(manifest, values);
+  printFields(context, decodeOptionBytes(manifest, variant, optionBytes), optionBytes);
+  return 0;
+}
+
+function assignments(words: readonly string[]): FieldValues {
+  if (words.length === 0) return {};
+  return Object.fromEntries(
+    words.map((word) => {
+      const [name, value, ...rest] = word.split("=");
+      if (!name || value === undefined || rest.length > 0) {
+        throw StationError.of("USAGE_INVALID", { detail: `${word} is not NAME=VALUE` });
+      }
+      return [name, toNumber(value, name)];
+    }),
+  );
+}
+
+function printFields(context: CommandContext, fields: readonly DecodedField[], raw?: OptionBytes): void {
+  const registers = [...(raw?.words ?? [])].map(([register, value]) => [register, hex32(value)] as const);
+  const json = {
+    fields: fields.map(({ name, register, value, text }) => ({
+      name,
+      register,
+      value: hexNumber(value),
+      text,
+    })),
+    ...(raw === undefined ? {} : { registers: Object.fromEntries(registers) }),
+  };
+  const width = Math.max(...fields.map(({ name }) => name.length));
+  printResult(context, json, () =>
+    [
+      ...fields.map(
+        ({ name, value, text }) => `${name.padEnd(width)}  ${hexNumber(value).padEnd(8)} ${text}`,
+      ),
+      ...registers.map(([register, value]) => `${register.padEnd(width)}  ${value}`),
+    ].join("\n"),
+  );
+}

@@ -1,0 +1,84 @@
+import { hex32, hexNumber } from "../bytes/hex.ts";
+import { StationError } from "../errors/station-error.ts";
+import { parseCertificate } from "../package/certificate.ts";
+import { checkStructure } from "../package/sfi-verify.ts";
+import { firstNotBlank } from "../target/flash.ts";
+import type { OptionBytes } from "../target/option-bytes.ts";
+import { readSecurityState } from "../target/security.ts";
+import { expectedOptionBytes } from "./expectation.ts";
+import { packageRules } from "./package-rules.ts";
+import { type InstallSession, need } from "./session.ts";
+
+/** What speaks against the package on this device, from its bytes alone. */
+export function packageFindings(session: InstallSession): StationError[] {
+  const { job } = session;
+  const { identity } = need(session.found, "the chip");
+  const findings = checkStructure(job.package, packageRules(identity.manifest, identity.flashSizeBytes));
+  if (job.expectation !== undefined) {
+    try {
+      expectedOptionBytes(job.expectation, identity.manifest);
+    } catch (error) {
+      if (!(error instanceof StationError)) throw error;
+      findings.push(error);
+    }
+  }
+  return findings;
+}
+
+/**
+ * What speaks against the chip as it is: security extension, RDP, pending install, protections, flash content.
+ * All of it is read; the slowest check (a blank flash) comes last and only when the others passed.
+ */
+export async function chipFindings(
+  session: InstallSession,
+  optionBytes: OptionBytes,
+): Promise<StationError[]> {
+  const { debug, identity } = need(session.found, "the chip");
+  const { manifest, variant } = identity;
+  const { preconditions } = manifest.sfi;
+  if (preconditions.facets.security === true && !variant.facets.security) {
+    return [StationError.of("DEVICE_NO_SECURITY", { device: `${manifest.device.name} (${variant.name})` })];
+  }
+  const security = readSecurityState(manifest, variant, optionBytes);
+  const findings: StationError[] = [];
+  if (security.rdpLevel !== preconditions.rdpLevel) {
+    return [StationError.of("READOUT_PROTECTED", { level: security.rdpLevel })];
+  }
+  if (security.sfiPending) {
+    findings.push(
+      StationError.of("SFI_PENDING", { detail: `${manifest.protections.sfiPendingField} is set` }),
+    );
+  }
+  const active = [
+    ...(preconditions.noPcropArea ? security.pcropAreas : []),
+    ...(preconditions.noSecureArea ? security.secureAreas : []),
+    ...(preconditions.noWriteProtection ? security.writeProtected : []),
+  ];
+  findings.push(
+    ...active.map(({ name, address, sizeBytes }) =>
+      StationError.of("PROTECTION_ACTIVE", {
+        protection: name,
+        range: `${hex32(address)}..${hex32(address + sizeBytes - 1)}`,
+      }),
+    ),
+  );
+  if (findings.length > 0 || !preconditions.blankFlash) return findings;
+  const address = await firstNotBlank(debug.memory(), manifest, [
+    { address: need(manifest.flash.banks[0], "flash bank").address, sizeBytes: identity.flashSizeBytes },
+  ]);
+  return address === undefined ? [] : [StationError.of("FLASH_NOT_BLANK", { address: hex32(address) })];
+}
+
+/** What speaks against the certificate the chip gave. */
+export function certificateFindings(certificate: Uint8Array, session: InstallSession): StationError[] {
+  const { identity } = need(session.found, "the chip");
+  const { productIds } = identity.manifest.sfi;
+  const { productId } = parseCertificate(certificate, "the chip's certificate");
+  if (productIds.includes(productId)) return [];
+  return [
+    StationError.of("DEVICE_WRONG", {
+      actual: `product ${productId}`,
+      expected: `product ${productIds.join(" or ")} of device ${hexNumber(identity.deviceId, 3)}`,
+    }),
+  ];
+}

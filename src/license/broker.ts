@@ -1,0 +1,109 @@
+import { sha256Hex } from "../bytes/digest.ts";
+import { asStationError, isStationError, StationError } from "../errors/station-error.ts";
+import { certificateSizeBytes } from "../package/certificate.ts";
+import { parseLicense } from "../package/license.ts";
+import type { LicenseRequest, LicenseSource, LicenseStore } from "../ports/index.ts";
+import { contradicts, isGiven } from "./file-source.ts";
+
+/** What the broker is about to do or has done; for the journal. Never holds license bytes, only their digest. */
+export type LicenseEvent =
+  /** A license is about to be asked for; for a counted source this is the point of no return. */
+  | { readonly kind: "intent"; readonly source: string; readonly counted: boolean; readonly key: string }
+  /** The source gave one and it is on stable storage. */
+  | {
+      readonly kind: "stored";
+      readonly source: string;
+      readonly counted: boolean;
+      readonly key: string;
+      readonly digest: string;
+    }
+  /** An earlier license for the same chip and package is used; nothing was asked for. */
+  | { readonly kind: "reused"; readonly key: string; readonly digest: string };
+
+/** One request for a license. */
+export interface ObtainLicenseOptions {
+  readonly request: LicenseRequest;
+  readonly source: LicenseSource;
+  readonly store: LicenseStore;
+  /** True when the chip is silicon: development licenses are refused; false: genuine ones are. */
+  readonly real: boolean;
+  /** Called in order; awaited, so that an intent is durable before a license is spent. */
+  readonly onEvent: (event: LicenseEvent) => void | Promise<void>;
+}
+
+/** A license that is safely stored and may be used. */
+export interface ObtainedLicense {
+  /** 136 bytes. */
+  readonly license: Uint8Array;
+  readonly origin: "store" | "issued";
+  /** True when this call cost one license of a limited number. */
+  readonly spent: boolean;
+}
+
+/**
+ * Name under which the license for a chip and package is kept: 64 hexadecimal digits, SHA-256 over the whole
+ * certificate and the package's digest.
+ * @throws RangeError when the certificate has not 136 bytes or the digest not 64 digits
+ */
+export function licenseStoreKey({ certificate, packageDigest }: LicenseRequest): string {
+  if (certificate.length !== certificateSizeBytes || !/^[0-9a-f]{64}$/.test(packageDigest)) {
+    throw new RangeError("a license is asked for with a whole certificate and the SHA-256 of a package");
+  }
+  return sha256Hex(certificate, packageDigest);
+}
+
+/**
+ * Gets the license for a chip and package: the stored one if there is one, else one from the source, which is on stable
+ * storage before it is returned. So no chip's license is bought twice, and none is lost by an interruption.
+ *
+ * @throws LICENSE_MISMATCH when the operator brought a license and another one is stored for this chip and package
+ * @throws LICENSE_DEVELOPMENT, LICENSE_GENUINE_ON_VIRTUAL, LICENSE_LENGTH when the license is none for this chip
+ * @throws LICENSE_STORE_FAILED, LICENSE_STORE_DAMAGED from the store; whatever the source throws, other errors as
+ *   LICENSE_SOURCE_FAILED. After a counted source has issued, every error says `licenseSpent`.
+ */
+export async function obtainLicense(options: ObtainLicenseOptions): Promise<ObtainedLicense> {
+  const { request, source, store, real, onEvent } = options;
+  const key = licenseStoreKey(request);
+  if (isGiven(source)) checkUsable(source.given, source.name, real);
+  const stored = await store.load(key);
+  if (stored !== undefined) {
+    checkUsable(stored, `store:${key}`, real);
+    if (contradicts(source, stored)) {
+      const detail = `another license is stored for this chip and package (${key}); it is not replaced`;
+      throw StationError.of("LICENSE_MISMATCH", { source: source.name, detail });
+    }
+    await onEvent({ kind: "reused", key, digest: sha256Hex(stored) });
+    return { license: stored, origin: "store", spent: false };
+  }
+  await source.check();
+  await store.checkWritable();
+  await onEvent({ kind: "intent", source: source.name, counted: source.counted, key });
+  const license = await issue(source, request);
+  try {
+    checkUsable(license, source.name, real);
+    // Stored before anything else can fail, the journal included: it may have cost money.
+    await store.save(key, license);
+    const digest = sha256Hex(license);
+    await onEvent({ kind: "stored", source: source.name, counted: source.counted, key, digest });
+  } catch (error) {
+    throw asStationError(error).in({ licenseSpent: source.counted });
+  }
+  return { license, origin: "issued", spent: source.counted };
+}
+
+async function issue(source: LicenseSource, request: LicenseRequest): Promise<Uint8Array> {
+  try {
+    return await source.issue(request);
+  } catch (error) {
+    if (isStationError(error)) throw error;
+    const detail = error instanceof Error ? error.message : String(error);
+    throw StationError.of("LICENSE_SOURCE_FAILED", { source: source.name, detail }, { cause: error });
+  }
+}
+
+/** Length, and that the kind of license is the kind of chip: both are known before the chip refuses it. */
+function checkUsable(license: Uint8Array, source: string, real: boolean): void {
+  const { development } = parseLicense(license, source);
+  if (real && development) throw StationError.of("LICENSE_DEVELOPMENT", { source });
+  if (!real && !development) throw StationError.of("LICENSE_GENUINE_ON_VIRTUAL", { source });
+}

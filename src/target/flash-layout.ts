@@ -1,0 +1,68 @@
+import { hex32, hexNumber } from "../bytes/hex.ts";
+import { alignDown, alignUp } from "../bytes/numbers.ts";
+import { StationError } from "../errors/station-error.ts";
+import { fits } from "./facets.ts";
+import type { DeviceManifest, FlashBankFacts, Variant } from "./manifest-types.ts";
+
+/** A stretch of memory. */
+export interface AddressRange {
+  readonly address: number;
+  readonly sizeBytes: number;
+}
+
+/** A sector with its number inside its bank. */
+export interface FlashSector extends AddressRange {
+  readonly bank: FlashBankFacts;
+  readonly number: number;
+}
+
+/**
+ * The flash that a part really has, one range a bank. Parts with less flash have shorter banks at the same places
+ * (RM0433 4.3.4: 1 MB is two banks of four sectors).
+ * @param flashSizeBytes as the part's flash-size register says
+ */
+export function flashRanges(
+  manifest: DeviceManifest,
+  variant: Variant,
+  flashSizeBytes: number,
+): AddressRange[] {
+  const banks = banksOf(manifest, variant);
+  return banks.map((bank) => ({
+    address: bank.address,
+    sizeBytes: Math.min(bank.sectors * manifest.flash.sectorBytes, flashSizeBytes / banks.length),
+  }));
+}
+
+/** The banks that the variant has. */
+export function banksOf(manifest: DeviceManifest, variant: Variant): FlashBankFacts[] {
+  return manifest.flash.banks.filter((bank) => fits(bank.when, variant));
+}
+
+/** Every sector that the range touches, in order. @throws USAGE_INVALID when a part of it is not in flash */
+export function sectorsIn(manifest: DeviceManifest, range: AddressRange): FlashSector[] {
+  const { sectorBytes } = manifest.flash;
+  const sectors: FlashSector[] = [];
+  const end = range.address + range.sizeBytes;
+  for (let address = range.address; address < end; address = alignUp(address + 1, sectorBytes)) {
+    const bank = bankAt(manifest, address);
+    const start = alignDown(address - bank.address, sectorBytes);
+    sectors.push({
+      bank,
+      number: start / sectorBytes,
+      address: bank.address + start,
+      sizeBytes: sectorBytes,
+    });
+  }
+  return sectors;
+}
+
+/** The bank in which an address lies. @throws USAGE_INVALID when it lies in none */
+export function bankAt({ flash, device }: DeviceManifest, address: number): FlashBankFacts {
+  const bank = flash.banks.find(
+    (each) => address >= each.address && address < each.address + each.sectors * flash.sectorBytes,
+  );
+  if (bank !== undefined) return bank;
+  throw StationError.of("USAGE_INVALID", {
+    detail: `${hex32(address)} is not in the flash of device ${hexNumber(device.id, 3)}`,
+  });
+}

@@ -1,0 +1,241 @@
+import { firstDifference } from "../bytes/bytes.ts";
+import { chunks, spans } from "../bytes/chunks.ts";
+import { hex32, hexNumber } from "../bytes/hex.ts";
+import { alignDown, alignUp } from "../bytes/numbers.ts";
+import { StationError } from "../errors/station-error.ts";
+import type { Clock, Memory } from "../ports/index.ts";
+import { withBank } from "./flash-controller.ts";
+import { type AddressRange, bankAt, banksOf, sectorsIn } from "./flash-layout.ts";
+import type { DeviceManifest, FlashBankFacts, Variant } from "./manifest-types.ts";
+
+/** How a long transfer tells where it is and is stopped. */
+export interface TransferOptions {
+  /** Called after every block with the bytes done so far. */
+  readonly onProgress?: (doneBytes: number) => void;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Bytes programmed between two looks at the status: four of the largest ST-LINK blocks, so that the look costs
+ * little. The write buffer holds the bus until it has room, so nothing has to be paced.
+ */
+const programBlockBytes = 4 * 6144;
+/** Bytes read between two progress reports. */
+const readBlockBytes = 8 * 6144;
+
+/**
+ * Erases every sector that the range touches.
+ * @returns the sectors' ranges
+ * @throws FLASH_ERASE_FAILED; USAGE_INVALID when the range leaves the flash
+ */
+export async function eraseSectors(
+  memory: Memory,
+  clock: Clock,
+  manifest: DeviceManifest,
+  range: AddressRange,
+  options: TransferOptions = {},
+): Promise<AddressRange[]> {
+  const { control, deadlines } = manifest.flash;
+  const sectors = sectorsIn(manifest, range);
+  let doneBytes = 0;
+  for (const bank of new Set(sectors.map((sector) => sector.bank))) {
+    await withBank(memory, clock, manifest, bank, "FLASH_ERASE_FAILED", hex32(bank.address), async (open) => {
+      for (const { number, address, sizeBytes } of sectors.filter((sector) => sector.bank === bank)) {
+        options.signal?.throwIfAborted();
+        const erase = control.sectorErase | control.parallelism | (number << control.sectorShift);
+        await open.control(erase | control.start);
+        await open.finish(hex32(address), deadlines.sectorEraseMs);
+        doneBytes += sizeBytes;
+        options.onProgress?.(doneBytes);
+      }
+    });
+  }
+  return sectors.map(({ address, sizeBytes }) => ({ address, sizeBytes }));
+}
+
+/**
+ * Erases all banks of the variant, one after the other on the wire but at the same time in the flash.
+ * @throws FLASH_ERASE_FAILED
+ */
+export async function eraseAll(
+  memory: Memory,
+  clock: Clock,
+  manifest: DeviceManifest,
+  variant: Variant,
+): Promise<void> {
+  await eraseBanks(memory, clock, manifest, banksOf(manifest, variant), []);
+}
+
+/** Starts the erase of every bank before the first one is waited for. */
+async function eraseBanks(
+  memory: Memory,
+  clock: Clock,
+  manifest: DeviceManifest,
+  banks: readonly FlashBankFacts[],
+  finishing: readonly (() => Promise<void>)[],
+): Promise<void> {
+  const [bank, ...others] = banks;
+  if (bank === undefined) {
+    for (const finish of finishing) await finish();
+    return;
+  }
+  const { control, deadlines } = manifest.flash;
+  const at = hex32(bank.address);
+  await withBank(memory, clock, manifest, bank, "FLASH_ERASE_FAILED", at, async (open) => {
+    await open.control(control.bankErase | control.parallelism | control.start);
+    await eraseBanks(memory, clock, manifest, others, [
+      ...finishing,
+      () => open.finish(at, deadlines.bankEraseMs),
+    ]);
+  });
+}
+
+/**
+ * Programs erased flash. What does not begin or end on a flash word is padded with erased bytes.
+ * @throws FLASH_PROGRAM_FAILED with the address of the block; USAGE_INVALID when the data leaves the flash
+ */
+export async function programFlash(
+  memory: Memory,
+  clock: Clock,
+  manifest: DeviceManifest,
+  address: number,
+  data: Uint8Array,
+  options: TransferOptions = {},
+): Promise<void> {
+  const { flash } = manifest;
+  const padded = padToWords(manifest, address, data);
+  let doneBytes = 0;
+  for (const piece of bankPieces(manifest, padded.address, padded.data)) {
+    const { bank } = piece;
+    await withBank(
+      memory,
+      clock,
+      manifest,
+      bank,
+      "FLASH_PROGRAM_FAILED",
+      hex32(piece.address),
+      async (open) => {
+        await open.control(flash.control.program | flash.control.parallelism);
+        for (const block of chunks(piece.address, piece.data, programBlockBytes)) {
+          options.signal?.throwIfAborted();
+          await memory.write(block.address, block.data);
+          await open.finish(hex32(block.address), flash.deadlines.programMs);
+          doneBytes += block.data.length;
+          options.onProgress?.(Math.min(doneBytes, data.length));
+        }
+      },
+    );
+  }
+}
+
+/** Reads flash (or any memory) block by block. */
+export async function readFlash(
+  memory: Memory,
+  address: number,
+  sizeBytes: number,
+  options: TransferOptions = {},
+): Promise<Uint8Array> {
+  const bytes = new Uint8Array(sizeBytes);
+  for await (const block of readBlocks(memory, { address, sizeBytes }, options)) {
+    bytes.set(block.data, block.address - address);
+    options.onProgress?.(block.address - address + block.data.length);
+  }
+  return bytes;
+}
+
+/**
+ * Compares flash with what it should hold; stops at the first block that differs.
+ * @throws VERIFY_MISMATCH with the first address that differs
+ */
+export async function verifyFlash(
+  memory: Memory,
+  address: number,
+  data: Uint8Array,
+  options: TransferOptions = {},
+): Promise<void> {
+  for await (const block of readBlocks(memory, { address, sizeBytes: data.length }, options)) {
+    const offset = block.address - address;
+    const difference = firstDifference(block.data, data.subarray(offset, offset + block.data.length));
+    if (difference !== -1) {
+      throw StationError.of("VERIFY_MISMATCH", {
+        address: hex32(block.address + difference),
+        expected: hexNumber(data[offset + difference] ?? 0, 2),
+        actual: hexNumber(block.data[difference] ?? 0, 2),
+      });
+    }
+    options.onProgress?.(offset + block.data.length);
+  }
+}
+
+/** The first address in the ranges that is not erased; undefined when all are. Stops at the first block with one. */
+export async function firstNotBlank(
+  memory: Memory,
+  manifest: DeviceManifest,
+  ranges: readonly AddressRange[],
+  options: TransferOptions = {},
+): Promise<number | undefined> {
+  let doneBytes = 0;
+  for (const range of ranges) {
+    for await (const { address, data } of readBlocks(memory, range, options)) {
+      const written = firstOther(data, manifest.flash.erasedByte);
+      if (written !== -1) return address + written;
+      doneBytes += data.length;
+      options.onProgress?.(doneBytes);
+    }
+  }
+  return undefined;
+}
+
+/** True when every byte of the ranges is erased. */
+export async function isBlank(
+  memory: Memory,
+  manifest: DeviceManifest,
+  ranges: readonly AddressRange[],
+): Promise<boolean> {
+  return (await firstNotBlank(memory, manifest, ranges)) === undefined;
+}
+
+async function* readBlocks(
+  memory: Memory,
+  range: AddressRange,
+  { signal }: TransferOptions,
+): AsyncGenerator<{ readonly address: number; readonly data: Uint8Array }> {
+  for (const { address, sizeBytes } of spans(range.address, range.sizeBytes, readBlockBytes)) {
+    signal?.throwIfAborted();
+    yield { address, data: await memory.read(address, sizeBytes) };
+  }
+}
+
+/** Index of the first byte that is not `value`; -1 when all are. */
+function firstOther(bytes: Uint8Array, value: number): number {
+  return bytes.findIndex((byte) => byte !== value);
+}
+
+function padToWords(
+  { flash }: DeviceManifest,
+  address: number,
+  data: Uint8Array,
+): { address: number; data: Uint8Array } {
+  const start = alignDown(address, flash.wordBytes);
+  const end = alignUp(address + data.length, flash.wordBytes);
+  if (start === address && end === address + data.length) return { address, data };
+  const padded = new Uint8Array(end - start).fill(flash.erasedByte);
+  padded.set(data, address - start);
+  return { address: start, data: padded };
+}
+
+/** The data cut where one bank ends. */
+function* bankPieces(
+  manifest: DeviceManifest,
+  address: number,
+  data: Uint8Array,
+): Generator<{ readonly bank: FlashBankFacts; readonly address: number; readonly data: Uint8Array }> {
+  for (let done = 0; done < data.length; ) {
+    const at = address + done;
+    const bank = bankAt(manifest, at);
+    const bankEnd = bank.address + bank.sectors * manifest.flash.sectorBytes;
+    const sizeBytes = Math.min(data.length - done, bankEnd - at);
+    yield { bank, address: at, data: data.subarray(done, done + sizeBytes) };
+    done += sizeBytes;
+  }
+}
