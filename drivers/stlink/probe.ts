@@ -176,7 +176,10 @@ class StlinkProbe implements Probe {
     }
   }
 
-  /** Out of debug mode, with NRST as `holdLow` says. On a V3 that must hold NRST the re-entry alone is the way: leaving would release it. */
+  /**
+   * Out of debug mode, with NRST as `holdLow` says. Leaving releases NRST, so a V3 that must hold it stays: since J5 it
+   * can be entered again as it is (psdb).
+   */
   async #leave(holdLow: boolean): Promise<void> {
     const mode = await this.#currentMode();
     if (mode === probeMode.debug && holdLow && this.#capabilities.features.has("reattachWithoutExit")) return;

@@ -131,6 +131,11 @@ export class VirtualDap {
     return this.#noteFault(access());
   }
 
+  /** A fault that a script made up: it leaves the same trace as a real one. */
+  raiseStickyError(): void {
+    this.#ctrlStat |= ctrlStat.stickyError;
+  }
+
   #noteFault(outcome: BusOutcome): BusOutcome {
     if (outcome.kind === "fault") this.#ctrlStat |= ctrlStat.stickyError;
     return outcome;

@@ -1,8 +1,8 @@
 import { hex32 } from "../bytes/hex.ts";
 import { isStationError, StationError } from "../errors/station-error.ts";
 import type { Clock, Memory } from "../ports/index.ts";
-import { haltCore, readCoreRegisters, resumeCore, waitForHalt, writeCoreRegisters } from "./core.ts";
-import { breakpointWord, coreRegister, xpsrThumb } from "./registers.ts";
+import { haltCore, readCoreRegisters, waitForHalt, writeCoreRegisters } from "./core.ts";
+import { breakpointWord, core, coreRegister, dhcsr, dhcsrHalt, dhcsrRun, xpsrThumb } from "./registers.ts";
 
 /** A function on the target that the host runs. */
 export interface FunctionCall {
@@ -37,7 +37,10 @@ export async function callFunction(memory: Memory, clock: Clock, call: FunctionC
     [coreRegister.PC, (call.entry & ~1) >>> 0],
     [coreRegister.xPSR, xpsrThumb],
   ]);
-  await resumeCore(memory);
+  // Firmware's interrupts must not run into the call. C_MASKINTS changes while the core is halted, hence two writes.
+  const masked = (dhcsrRun | dhcsr.C_MASKINTS) >>> 0;
+  await memory.writeWord(core.DHCSR, (masked | dhcsr.C_HALT) >>> 0);
+  await memory.writeWord(core.DHCSR, masked);
   const notReturned = (detail: string, cause?: unknown): StationError =>
     StationError.of("CALL_NOT_RETURNED", { entry: hex32(call.entry), detail }, { cause });
   try {
@@ -48,6 +51,7 @@ export async function callFunction(memory: Memory, clock: Clock, call: FunctionC
     throw notReturned(`it was still running after ${call.timeoutMs} ms`, thrown);
   }
   const [result = 0, pc = 0] = await readCoreRegisters(memory, [coreRegister.R0, coreRegister.PC]);
+  await memory.writeWord(core.DHCSR, dhcsrHalt);
   if (pc !== call.returnAddress) throw notReturned(`the core stopped at ${hex32(pc)}`);
   return result;
 }

@@ -49,6 +49,8 @@ export const dhcsr = {
   DBGKEY: 0xa05f_0000,
   C_DEBUGEN: 1 << 0,
   C_HALT: 1 << 1,
+  /** Interrupts stay pending; may change only while the core is halted. */
+  C_MASKINTS: 1 << 3,
   S_REGRDY: 1 << 16,
   S_HALT: 1 << 17,
   S_LOCKUP: 1 << 19,

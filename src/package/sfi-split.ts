@@ -11,7 +11,7 @@ import {
 
 /** The limit that makes a package come in several parts (AN5054 2.2, figure 3). */
 export interface SfiSplit {
-  /** RAM that one part may fill: image header, area headers and content, the closing P area not counted. */
+  /** RAM that one part may fill: image header, area headers and content, P and R areas not counted. */
   readonly ramSizeBytes: number;
   /** Continuation-token address: where RSS keeps its state in flash between two parts. */
   readonly tokenAddress: number;
@@ -32,28 +32,36 @@ export interface PlannedArea {
 const cutUnitBytes = 64;
 
 /**
- * What a part takes of the RAM budget. The P area is not counted: in the known case above the part is 122,936 bytes
- * with it and 122,874 without, and the limit was 122,880.
+ * What a part takes of the RAM budget: image header, area headers and content, P and R areas not counted.
+ * P is known not to be: in the case above the part is 122,936 bytes with it and 122,874 without, and the limit was
+ * 122,880. R is assumed to be treated alike, so that no package of ST's own tool is refused for 62 bytes.
  */
 export function budgetBytes(areas: readonly Pick<AreaFields, "type" | "sizeBytes">[]): number {
   return areas.reduce(
-    (sum, { type, sizeBytes }) => (type === "P" ? sum : sum + areaHeaderSizeBytes + sizeBytes),
+    (sum, { type, sizeBytes }) =>
+      type === "P" || type === "R" ? sum : sum + areaHeaderSizeBytes + sizeBytes,
     imageHeaderSizeBytes,
   );
 }
+
+/** What an R area takes; the builder leaves room for it all the same. */
+const resumeSizeBytes = areaHeaderSizeBytes + pauseContentSizeBytes;
 
 /**
  * Lays areas out in parts of at most the RAM size, with a P area at the end of each part but the last and an R area
  * at the beginning of each but the first.
  *
  * An area that does not fit what is left of a part begins the next one (a public H7A3 log shows several whole areas
- * before the pause); only a firmware area larger than a part of its own is cut. That R areas count towards the budget
- * of their part is assumed, as is the content of P and R areas: 32 zero bytes before encryption. ST publishes neither.
+ * before the pause); only a firmware area larger than a part of its own is cut. A part that begins with an R area
+ * leaves room for it in the RAM. The content of P and R areas is not public; 32 zero bytes before encryption are assumed.
  * @throws USAGE_INVALID when the RAM size holds no useful part
  */
 export function splitAreas(areas: readonly PlannedArea[], split: SfiSplit): PlannedArea[] {
   const parts: PlannedArea[][] = [[]];
-  const left = () => split.ramSizeBytes - budgetBytes(sizes(parts.at(-1) as PlannedArea[]));
+  const left = () =>
+    split.ramSizeBytes -
+    budgetBytes(sizes(parts.at(-1) as PlannedArea[])) -
+    (parts.length > 1 ? resumeSizeBytes : 0);
   const begin = () => parts.push([pauseArea("R", split.tokenAddress)]);
   for (const area of areas) {
     let rest = area;

@@ -1,4 +1,4 @@
-import { hex32, hexNumber } from "../bytes/hex.ts";
+import { hex32 } from "../bytes/hex.ts";
 import { alignDown, alignUp } from "../bytes/numbers.ts";
 import { StationError } from "../errors/station-error.ts";
 import { fits } from "./facets.ts";
@@ -56,6 +56,24 @@ export function sectorsIn(manifest: DeviceManifest, range: AddressRange): FlashS
   return sectors;
 }
 
+/** A stretch of flash that lies in one bank. */
+export interface BankRange extends AddressRange {
+  readonly bank: FlashBankFacts;
+}
+
+/** The range cut where one bank ends. @throws USAGE_INVALID when a part of it is not in flash */
+export function bankRanges(manifest: DeviceManifest, range: AddressRange): BankRange[] {
+  const pieces: BankRange[] = [];
+  const end = range.address + range.sizeBytes;
+  for (let address = range.address; address < end; ) {
+    const bank = bankAt(manifest, address);
+    const bankEnd = bank.address + bank.sectors * manifest.flash.sectorBytes;
+    pieces.push({ bank, address, sizeBytes: Math.min(end, bankEnd) - address });
+    address = bankEnd;
+  }
+  return pieces;
+}
+
 /** The bank in which an address lies. @throws USAGE_INVALID when it lies in none */
 export function bankAt({ flash, device }: DeviceManifest, address: number): FlashBankFacts {
   const bank = flash.banks.find(
@@ -63,6 +81,6 @@ export function bankAt({ flash, device }: DeviceManifest, address: number): Flas
   );
   if (bank !== undefined) return bank;
   throw StationError.of("USAGE_INVALID", {
-    detail: `${hex32(address)} is not in the flash of device ${hexNumber(device.id, 3)}`,
+    detail: `${hex32(address)} is not in the flash of ${device.name}`,
   });
 }

@@ -5,7 +5,7 @@ import { alignDown, alignUp } from "../bytes/numbers.ts";
 import { StationError } from "../errors/station-error.ts";
 import type { Clock, Memory } from "../ports/index.ts";
 import { withBank } from "./flash-controller.ts";
-import { type AddressRange, bankAt, banksOf, sectorsIn } from "./flash-layout.ts";
+import { type AddressRange, bankRanges, banksOf, sectorsIn } from "./flash-layout.ts";
 import type { DeviceManifest, FlashBankFacts, Variant } from "./manifest-types.ts";
 
 /** How a long transfer tells where it is and is stopped. */
@@ -105,8 +105,10 @@ export async function programFlash(
   const { flash } = manifest;
   const padded = padToWords(manifest, address, data);
   let doneBytes = 0;
-  for (const piece of bankPieces(manifest, padded.address, padded.data)) {
-    const { bank } = piece;
+  const range = { address: padded.address, sizeBytes: padded.data.length };
+  for (const { bank, ...piece } of bankRanges(manifest, range)) {
+    const start = piece.address - padded.address;
+    const bytes = padded.data.subarray(start, start + piece.sizeBytes);
     await withBank(
       memory,
       clock,
@@ -116,7 +118,7 @@ export async function programFlash(
       hex32(piece.address),
       async (open) => {
         await open.control(flash.control.program | flash.control.parallelism);
-        for (const block of chunks(piece.address, piece.data, programBlockBytes)) {
+        for (const block of chunks(piece.address, bytes, programBlockBytes)) {
           options.signal?.throwIfAborted();
           await memory.write(block.address, block.data);
           await open.finish(hex32(block.address), flash.deadlines.programMs);
@@ -128,7 +130,7 @@ export async function programFlash(
   }
 }
 
-/** Reads flash (or any memory) block by block. */
+/** Reads flash, or any other memory, block by block. */
 export async function readFlash(
   memory: Memory,
   address: number,
@@ -153,7 +155,8 @@ export async function verifyFlash(
   data: Uint8Array,
   options: TransferOptions = {},
 ): Promise<void> {
-  for await (const block of readBlocks(memory, { address, sizeBytes: data.length }, options)) {
+  const range = { address, sizeBytes: data.length };
+  for await (const block of readBlocks(memory, range, options)) {
     const offset = block.address - address;
     const difference = firstDifference(block.data, data.subarray(offset, offset + block.data.length));
     if (difference !== -1) {
@@ -222,20 +225,4 @@ function padToWords(
   const padded = new Uint8Array(end - start).fill(flash.erasedByte);
   padded.set(data, address - start);
   return { address: start, data: padded };
-}
-
-/** The data cut where one bank ends. */
-function* bankPieces(
-  manifest: DeviceManifest,
-  address: number,
-  data: Uint8Array,
-): Generator<{ readonly bank: FlashBankFacts; readonly address: number; readonly data: Uint8Array }> {
-  for (let done = 0; done < data.length; ) {
-    const at = address + done;
-    const bank = bankAt(manifest, at);
-    const bankEnd = bank.address + bank.sectors * manifest.flash.sectorBytes;
-    const sizeBytes = Math.min(data.length - done, bankEnd - at);
-    yield { bank, address: at, data: data.subarray(done, done + sizeBytes) };
-    done += sizeBytes;
-  }
 }

@@ -31,6 +31,13 @@ export interface FieldDifference {
   readonly actual: number;
 }
 
+/** A field that a write would change. */
+export interface FieldChange {
+  readonly field: string;
+  readonly from: number;
+  readonly to: number;
+}
+
 /** The fields that a variant has, in manifest order. */
 export function fieldsOf(manifest: DeviceManifest, variant: Variant): PlacedField[] {
   return registersOf(manifest, variant).flatMap(({ name: register, fields }) =>
@@ -98,28 +105,43 @@ export function defaultOptionBytes(manifest: DeviceManifest, variant: Variant): 
   return { words: new Map(words) };
 }
 
-/** Whole words that differ, whatever they mean: names of the registers. Registers only one side has count. */
-export function diffOptionBytes(a: OptionBytes, b: OptionBytes): string[] {
-  const names = new Set([...a.words.keys(), ...b.words.keys()]);
-  return [...names].filter((name) => a.words.get(name) !== b.words.get(name));
+/** The fields whose value would change from `now` to `wanted`. Registers that `wanted` lacks stay as they are. */
+export function diffOptionBytes(
+  manifest: DeviceManifest,
+  variant: Variant,
+  now: OptionBytes,
+  wanted: OptionBytes,
+): FieldChange[] {
+  return differences(manifest, variant, wanted, now).map(({ field, expected, actual }) => ({
+    field,
+    from: actual,
+    to: expected,
+  }));
+}
+
+export interface ApplyOptions {
+  /** False refuses the hidden fields, which belong to RSS and the install: for values that a user gives. */
+  readonly hidden?: boolean;
 }
 
 /**
  * Option bytes with some fields changed.
  * @param values by field name or alias
- * @throws OPTION_VALUE_ILLEGAL for a field that the variant does not have or a value that cannot be set; RangeError
- *   when the word of the field's register is missing
+ * @throws OPTION_VALUE_ILLEGAL for a field that the variant does not have, a refused one or a value that cannot be
+ *   set; RangeError when the word of the field's register is missing
  */
 export function applyFields(
   manifest: DeviceManifest,
   variant: Variant,
   now: OptionBytes,
   values: FieldValues,
+  { hidden = true }: ApplyOptions = {},
 ): OptionBytes {
   const words = new Map(now.words);
   for (const [name, value] of Object.entries(values)) {
     const placed = findField(manifest, variant, name);
     if (placed === undefined) throw illegal(name, value, `${variant.name} has no such field`);
+    if (placed.field.hidden === true && !hidden) throw illegal(name, value, "only an install may set it");
     if (!Number.isInteger(value) || value < 0 || !isLegal(placed.field, value)) {
       throw illegal(name, value, `legal: ${legalValues(placed.field)}`);
     }

@@ -6,6 +6,8 @@ import { fieldsOf, fieldValue, type OptionBytes } from "./option-bytes.ts";
 /** A protection that is in force, and what it covers. */
 export interface ActiveProtection extends AddressRange {
   readonly name: string;
+  /** The last byte that is covered. */
+  readonly endAddress: number;
 }
 
 /** What the option bytes say about who may do what with the part. */
@@ -35,7 +37,7 @@ export function readSecurityState(
       .filter((area) => area.kind === kind)
       .flatMap((area) => {
         const range = activeRange(manifest, variant, optionBytes, area);
-        return range === undefined ? [] : [{ name: area.name, ...range }];
+        return range === undefined ? [] : [protection(area.name, range)];
       });
   const state = {
     rdpLevel: rdpLevelOf(manifest, variant, optionBytes),
@@ -50,9 +52,9 @@ export function readSecurityState(
 
 /** The level that the RDP value means. */
 export function rdpLevelOf(manifest: DeviceManifest, variant: Variant, optionBytes: OptionBytes): RdpLevel {
-  const { rdp } = manifest;
-  const value = fieldValue(manifest, variant, optionBytes, rdp.field);
-  return rdp.levels.find((each) => each.value === value)?.level ?? rdp.otherwise;
+  const { field, levels, otherwise } = manifest.rdp;
+  const value = fieldValue(manifest, variant, optionBytes, field);
+  return levels.find((each) => each.value === value)?.level ?? otherwise;
 }
 
 /**
@@ -93,8 +95,17 @@ function writeProtectedSectors(
     if (writeProtects === undefined || fieldValue(manifest, variant, optionBytes, name) !== 0) return [];
     const bank = banks[writeProtects.bank];
     if (bank === undefined) return [];
-    return [{ name, address: bank.address + writeProtects.sector * sectorBytes, sizeBytes: sectorBytes }];
+    return [
+      protection(name, {
+        address: bank.address + writeProtects.sector * sectorBytes,
+        sizeBytes: sectorBytes,
+      }),
+    ];
   });
+}
+
+function protection(name: string, { address, sizeBytes }: AddressRange): ActiveProtection {
+  return { name, address, sizeBytes, endAddress: address + sizeBytes - 1 };
 }
 
 const rdpTexts = {
@@ -104,8 +115,8 @@ const rdpTexts = {
 } as const satisfies Record<RdpLevel, string>;
 
 function describe(state: Omit<SecurityState, "text">): string[] {
-  const covered = ({ name, address, sizeBytes }: ActiveProtection): string =>
-    `${name}: ${hex32(address)} to ${hex32(address + sizeBytes - 1)}`;
+  const covered = ({ name, address, endAddress }: ActiveProtection): string =>
+    `${name}: ${hex32(address)} to ${hex32(endAddress)}`;
   return [
     rdpTexts[state.rdpLevel],
     state.security ? "security is on: RSS runs at every reset" : "security is off",

@@ -31,6 +31,8 @@ export class RssRunner {
   #steps: readonly RssStep[] | undefined;
   #startedMs = 0;
   #dueMs = 0;
+  /** True while `settle` is at work: a fault script that looks at the chip from within must not start it again. */
+  #settling = false;
 
   constructor(host: RssHost) {
     this.#host = host;
@@ -70,6 +72,13 @@ export class RssRunner {
 
   /** Does the steps whose time has come, or all of them with `all`. */
   settle(all = false): void {
+    if (this.#settling) return;
+    this.#settling = true;
+    this.#work(all);
+    this.#settling = false;
+  }
+
+  #work(all: boolean): void {
     while (this.running && (all || this.#host.now() >= this.#dueMs)) {
       if (!this.#host.goOn(this.#dueMs - this.#startedMs) || !this.running) return;
       const step = this.#step();

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { toHex } from "../../../src/bytes/hex.ts";
 import { openStlink } from "../../../drivers/stlink/probe.ts";
+import { toHex } from "../../../src/bytes/hex.ts";
 import { manualClock } from "./support/manual-clock.ts";
 import { enter, leave, openV2, openV3 } from "./support/openings.ts";
 import { scriptedProbe } from "./support/scripted-port.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type { ErrorCode } from "../../../src/errors/catalogue.ts";
 import { openStlink } from "../../../drivers/stlink/probe.ts";
+import type { ErrorCode } from "../../../src/errors/catalogue.ts";
 import { manualClock } from "./support/manual-clock.ts";
 import { enter, leave, openV2, openV3 } from "./support/openings.ts";
 import { scriptedProbe } from "./support/scripted-port.ts";
@@ -31,7 +31,13 @@ describe("opening", () => {
     { title: "an ST-LINK/V1", productId: 0x3744, trace: "", code: "PROBE_UNSUPPORTED", text: "V1" },
     { title: "a V3 loader", productId: 0x374d, trace: "", code: "PROBE_UNSUPPORTED", text: "update mode" },
     { title: "a V3PWR loader", productId: 0x3755, trace: "", code: "PROBE_UNSUPPORTED", text: "update mode" },
-    { title: "something that is no ST-LINK", productId: 0x5740, trace: "", code: "PROBE_UNSUPPORTED", text: "no ST-LINK" },
+    {
+      title: "something that is no ST-LINK",
+      productId: 0x5740,
+      trace: "",
+      code: "PROBE_UNSUPPORTED",
+      text: "no ST-LINK",
+    },
     {
       title: "a V2 stuck in update mode",
       productId: 0x3748,
@@ -80,22 +86,25 @@ describe("opening", () => {
 });
 
 describe("entering SWD", () => {
-  it.each(["05", "09", "12", "16"])("reports no answer on status %s and looks at the mode before the next try", async (status) => {
-    const { scripted, opening } = open(
-      0x374f,
-      openV3,
-      `> F2 30 A3
+  it.each(["05", "09", "12", "16"])(
+    "reports no answer on status %s and looks at the mode before the next try",
+    async (status) => {
+      const { scripted, opening } = open(
+        0x374f,
+        openV3,
+        `> F2 30 A3
        < ${status} 00
        > F5
        < 02 00
        > F2 21`,
-      enter,
-    );
-    const probe = await opening;
-    await expect(probe.enterSwd()).rejects.toMatchObject({ code: "TARGET_NO_ANSWER" });
-    await probe.enterSwd();
-    scripted.done();
-  });
+        enter,
+      );
+      const probe = await opening;
+      await expect(probe.enterSwd()).rejects.toMatchObject({ code: "TARGET_NO_ANSWER" });
+      await probe.enterSwd();
+      scripted.done();
+    },
+  );
 
   it("reports no answer when the probe stalls the ids", async () => {
     const { scripted, opening } = open(
@@ -149,7 +158,13 @@ const enterHeld = enter.replace("> F5", `${driveLow}\n> F5`);
 
 describe("NRST", () => {
   it("is held low through an entry, also where the pin is refused before it", async () => {
-    const { scripted, opening } = open(0x3748, openV2, driveLow.replace("< 80", "< 42"), enterHeld, driveHigh);
+    const { scripted, opening } = open(
+      0x3748,
+      openV2,
+      driveLow.replace("< 80", "< 42"),
+      enterHeld,
+      driveHigh,
+    );
     const probe = await opening;
     await probe.setNrst("low");
     await probe.enterSwd({ keepNrst: true });
@@ -232,7 +247,10 @@ describe("access ports and registers", () => {
   it("name the access port that is not open", async () => {
     const { opening } = open(0x374f, openV3, enter, "> F2 45 02 00 00 00\n< 1D 00 00 00 00 00 00 00");
     const port = await (await opening).enterSwd();
-    await expect(port.readAp(2, 0)).rejects.toMatchObject({ code: "ACCESS_PORT_REFUSED", parameters: { ap: 2 } });
+    await expect(port.readAp(2, 0)).rejects.toMatchObject({
+      code: "ACCESS_PORT_REFUSED",
+      parameters: { ap: 2 },
+    });
   });
 
   it("name the register that faults, after clearing sticky errors", async () => {

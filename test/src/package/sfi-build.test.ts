@@ -159,6 +159,26 @@ describe("buildSfi", () => {
     ]);
   });
 
+  it("leaves room for the R area in every part but the first", () => {
+    const bytes = samplePackage({
+      segments: [patternSegment(0x08000000, 3000)],
+      split: { ramSizeBytes: 28 + 30 + 1024, tokenAddress: token },
+    });
+    expect(layoutOf(bytes)).toEqual([
+      "F 1024 @8000000",
+      "P 32 @81ff000",
+      "R 32 @81ff000",
+      "F 960 @8000400",
+      "P 32 @81ff000",
+      "R 32 @81ff000",
+      "F 960 @80007c0",
+      "P 32 @81ff000",
+      "R 32 @81ff000",
+      "F 56 @8000b80",
+      "C 36 @0",
+    ]);
+  });
+
   it("cuts firmware that begins between flash words at flash-word addresses", () => {
     const bytes = samplePackage({
       segments: [patternSegment(0x08000010, 3000)],

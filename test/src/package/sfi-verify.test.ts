@@ -138,9 +138,12 @@ describe("checkStructure", () => {
     expect(findings(areas)).toContainEqual(expect.stringContaining(detail));
   });
 
-  it("counts a part's RAM as the builder does: everything but the closing P area", () => {
+  it("counts a part's RAM without its P and R areas", () => {
     const areas = [firmware, pause, resume, options];
     expect(findings(areas, { maximumPartSizeBytes: 28 + 30 + 256 })).toEqual([]);
+    expect(findings([options, ...areas.slice(1)], { maximumPartSizeBytes: 28 + 30 + 36 })).not.toContainEqual(
+      expect.stringContaining("bytes of RAM"),
+    );
     expect(findings(areas, { maximumPartSizeBytes: 28 + 30 + 255 })).toEqual([
       "PACKAGE_STRUCTURE part 1 takes 314 bytes of RAM; device 0x450 has 313 for it",
     ]);

@@ -85,7 +85,10 @@ export function modelProbe(options: ModelOptions = {}): ModelProbe {
         return void reply(mode, 0);
     }
     const shape = memoryOperations[operation];
-    if (shape !== undefined) return memoryCommand(operation, shape, view);
+    if (shape !== undefined) {
+      memoryCommand(operation, shape, view);
+      return;
+    }
     switch (operation) {
       case 0x21:
         mode = 1;
@@ -109,7 +112,8 @@ export function modelProbe(options: ModelOptions = {}): ModelProbe {
       case 0x46:
         return void reply(0x80, 0);
       case 0x51:
-        return miscOut(view.getUint32(2, true));
+        miscOut(view.getUint32(2, true));
+        return;
       case 0x52:
         return void queue.push(miscReply);
       case 0x53:
@@ -126,7 +130,12 @@ export function modelProbe(options: ModelOptions = {}): ModelProbe {
     const csw = ((view.getUint8(9) << 8) | (view.getUint8(10) << 16) | (view.getUint8(11) << 24)) >>> 0;
     model.seen.push({ operation, address, sizeBytes, ap, csw });
     const limit = shape.width > 1 ? 6144 : shape.write ? byteWriteLimit : byteReadLimit;
-    if (sizeBytes === 0 || sizeBytes > limit || address % shape.width !== 0 || sizeBytes % shape.width !== 0) {
+    if (
+      sizeBytes === 0 ||
+      sizeBytes > limit ||
+      address % shape.width !== 0 ||
+      sizeBytes % shape.width !== 0
+    ) {
       throw new Error(`firmware would choke on operation ${operation} for ${sizeBytes} bytes at ${address}`);
     }
     const status = nextStatus();
@@ -136,7 +145,7 @@ export function modelProbe(options: ModelOptions = {}): ModelProbe {
     };
     if (shape.write) {
       const take = (data: Uint8Array) => {
-        if (status === 0x80) data.forEach((byte, i) => put(address + i, byte));
+        if (status === 0x80) for (const [i, byte] of data.entries()) put(address + i, byte);
         end();
       };
       pendingData = { sizeBytes, take };
@@ -179,7 +188,8 @@ export function modelProbe(options: ModelOptions = {}): ModelProbe {
       model.transfers += 1;
       if (pendingData !== undefined) {
         const { sizeBytes, take } = pendingData;
-        if (data.length !== sizeBytes) throw new Error(`${data.length} bytes of data instead of ${sizeBytes}`);
+        if (data.length !== sizeBytes)
+          throw new Error(`${data.length} bytes of data instead of ${sizeBytes}`);
         pendingData = undefined;
         take(data);
         return;

@@ -1,5 +1,5 @@
 import { fromHex, toHex } from "../../../../src/bytes/hex.ts";
-import { type ErrorCode } from "../../../../src/errors/catalogue.ts";
+import type { ErrorCode } from "../../../../src/errors/catalogue.ts";
 import { StationError } from "../../../../src/errors/station-error.ts";
 import type { BulkOpener, BulkPort } from "../../../../src/ports/index.ts";
 import { attachment } from "./attachments.ts";
@@ -12,7 +12,10 @@ export type Step =
   | { readonly kind: "error"; readonly direction: "out" | "in"; readonly code: UsbFault }
   | { readonly kind: "reset" };
 
-export type UsbFault = Extract<ErrorCode, "USB_TIMEOUT" | "USB_STALL" | "USB_OVERFLOW" | "USB_IO" | "PROBE_LOST">;
+export type UsbFault = Extract<
+  ErrorCode,
+  "USB_TIMEOUT" | "USB_STALL" | "USB_OVERFLOW" | "USB_IO" | "PROBE_LOST"
+>;
 
 /**
  * A script from text, one transfer a line:
@@ -60,7 +63,10 @@ export interface ScriptedProbe {
   closes(): number;
 }
 
-export function scriptedProbe(productId: number, ...parts: readonly (string | readonly Step[])[]): ScriptedProbe {
+export function scriptedProbe(
+  productId: number,
+  ...parts: readonly (string | readonly Step[])[]
+): ScriptedProbe {
   const steps = parts.flatMap((part) => (typeof part === "string" ? script(part) : part));
   let at = 0;
   let closes = 0;
@@ -87,7 +93,8 @@ export function scriptedProbe(productId: number, ...parts: readonly (string | re
         if (timeoutMs >= 1000) throw new Error(`transfer ${at - 1}: expected a drain, got IN ${sizeBytes}`);
         throw fault("USB_TIMEOUT");
       }
-      if (step.kind !== "in") throw new Error(`transfer ${at - 1}: expected ${step.kind}, got IN ${sizeBytes}`);
+      if (step.kind !== "in")
+        throw new Error(`transfer ${at - 1}: expected ${step.kind}, got IN ${sizeBytes}`);
       if (step.bytes.length > sizeBytes) throw fault("USB_OVERFLOW");
       return step.bytes;
     },
