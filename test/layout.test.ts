@@ -25,6 +25,7 @@ const allowed: Record<string, readonly string[]> = {
     "src/license",
   ],
   "drivers/stlink": ["src/bytes", "src/errors", "src/ports"],
+  "drivers/trace": ["src/bytes", "src/errors", "src/ports", "drivers/stlink/ids.ts", "drivers/stlink/status.ts"],
   "drivers/virtual": ["src/bytes", "src/errors", "src/ports", "@noble/ciphers", "node:crypto", "node:fs"],
 };
 /** The only files that may touch the outside world from within a driver. */

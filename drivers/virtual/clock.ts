@@ -14,7 +14,7 @@ export class VirtualClock implements Clock {
   }
 
   now(): Date {
-    return new Date(this.#startMs + this.#elapsedMs);
+    return new Date(this.#startMs + this.monotonicMs());
   }
 
   monotonicMs(): number {
@@ -28,7 +28,7 @@ export class VirtualClock implements Clock {
 
   /** Moves the clock on to a point of its own time, if that lies ahead. */
   advanceTo(elapsedMs: number): void {
-    this.advance(elapsedMs - this.#elapsedMs);
+    this.advance(elapsedMs - this.monotonicMs());
   }
 
   async sleep(durationMs: number, signal?: AbortSignal): Promise<void> {

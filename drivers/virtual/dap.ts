@@ -33,6 +33,9 @@ export type DapAccess =
   | { readonly kind: "ok"; readonly value: number; readonly stallMs: number }
   | { readonly kind: "fault" | "wait" | "no-power" | "no-ap" };
 
+/** How a block through a MEM-AP ended. */
+export type BlockOutcome = BusOutcome | { readonly kind: "no-power" | "no-ap" };
+
 /** The debug access port of a virtual chip: DP registers and MEM-APs (Arm ADIv5.2 chapters B2, C2). */
 export class VirtualDap {
   readonly #chip: VirtualChip;
@@ -116,15 +119,15 @@ export class VirtualDap {
    * A block through a MEM-AP as the probe's own memory commands do it: sticky errors of before are cleared first, a
    * new one is left standing.
    */
-  readBlock(ap: number, address: number, into: Uint8Array, width: AccessWidth): BusOutcome | DapAccess {
+  readBlock(ap: number, address: number, into: Uint8Array, width: AccessWidth): BlockOutcome {
     return this.#block(ap, () => this.#chip.bus.read(ap, address, into, width));
   }
 
-  writeBlock(ap: number, address: number, data: Uint8Array, width: AccessWidth): BusOutcome | DapAccess {
+  writeBlock(ap: number, address: number, data: Uint8Array, width: AccessWidth): BlockOutcome {
     return this.#block(ap, () => this.#chip.bus.write(ap, address, data, width));
   }
 
-  #block(ap: number, access: () => BusOutcome): BusOutcome | DapAccess {
+  #block(ap: number, access: () => BusOutcome): BlockOutcome {
     if (!this.#powered) return { kind: "no-power" };
     if (!this.hasAp(ap)) return { kind: "no-ap" };
     this.#ctrlStat &= ~ctrlStat.stickyError;

@@ -43,6 +43,10 @@ export class ByteReader {
     return this.#view.getUint32(this.#take(4), false);
   }
 
+  u64(): bigint {
+    return this.#view.getBigUint64(this.#take(8), true);
+  }
+
   /** The next `sizeBytes` bytes as a view on the same memory. */
   bytes(sizeBytes: number): Uint8Array {
     const start = this.#take(sizeBytes);

@@ -44,6 +44,12 @@ export class ByteWriter {
     return this;
   }
 
+  /** A 64-bit integer; a negative one as its two's complement. */
+  u64(value: bigint): this {
+    this.#view.setBigUint64(this.#take(8), value, true);
+    return this;
+  }
+
   bytes(data: Uint8Array): this {
     this.#bytes.set(data, this.#take(data.length));
     return this;

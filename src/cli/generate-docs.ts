@@ -5,20 +5,22 @@ import { catalogue } from "../errors/catalogue.ts";
 import type { CatalogueEntry } from "../errors/entry.ts";
 import { rows, type State, stateTitles, toMermaid, transitions } from "../install/machine.ts";
 import { type Fact, listFacts } from "../target/evidence.ts";
+import { manifestSchema } from "../target/manifest.ts";
 import type { DeviceManifest, EvidenceLevel } from "../target/manifest-types.ts";
 import { loadManifests } from "./manifests.ts";
 import { packageFolder } from "./version.ts";
 
 const levels: readonly EvidenceLevel[] = ["specified", "observed", "assumed"];
 
-/** The pages of docs/ that are made from the code, by file name. */
+/** The files that are made from the code, by path. */
 async function pages(): Promise<Readonly<Record<string, string>>> {
   const manifests = await loadManifests();
   return {
-    "errors.md": errorsPage(),
-    "states.md": statesPage(),
-    "devices.md": devicesPage(manifests),
-    "evidence.md": evidencePage(manifests),
+    "docs/errors.md": errorsPage(),
+    "docs/states.md": statesPage(),
+    "docs/devices.md": devicesPage(manifests),
+    "docs/evidence.md": evidencePage(manifests),
+    "rsse/schema.json": `${JSON.stringify(manifestSchema(), null, 2)}\n`,
   };
 }
 
@@ -176,7 +178,7 @@ function evidencePage(manifests: readonly DeviceManifest[]): string {
 async function main(check: boolean): Promise<number> {
   const stale: string[] = [];
   for (const [name, text] of Object.entries(await pages())) {
-    const file = join(packageFolder, "docs", name);
+    const file = join(packageFolder, name);
     const current = await readFile(file, "utf8").catch(() => undefined);
     if (current === text) continue;
     stale.push(name);

@@ -1,6 +1,7 @@
 import { hexNumber } from "../bytes/hex.ts";
 import { StationError } from "../errors/station-error.ts";
 import { firstNotBlank } from "../target/flash.ts";
+import { flashRanges } from "../target/flash-layout.ts";
 import { decodeOptionBytes, defaultOptionBytes, differences } from "../target/option-bytes.ts";
 import { regress } from "../target/regress.ts";
 import { readSecurityState } from "../target/security.ts";
@@ -34,10 +35,8 @@ export async function openPart(
     if (wrong.length > 0) {
       throw StationError.of("OPTION_BYTES_NOT_TAKEN", { detail: wrong.map(({ field }) => field).join(", ") });
     }
-    const [bank] = manifest.flash.banks;
-    const notBlank = await firstNotBlank(debug.memory(), manifest, [
-      { address: bank?.address ?? 0, sizeBytes: identity.flashSizeBytes },
-    ]);
+    const ranges = flashRanges(manifest, variant, identity.flashSizeBytes);
+    const notBlank = await firstNotBlank(debug.memory(), manifest, ranges);
     if (notBlank !== undefined) {
       throw StationError.of("FLASH_ERASE_FAILED", {
         address: hexNumber(notBlank, 8),

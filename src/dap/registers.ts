@@ -8,8 +8,6 @@ export const dp = {
   ABORT: 0x00,
   /** CTRL/STAT, B2.2.2. */
   CTRL_STAT: 0x04,
-  /** Read: RDBUFF, B2.2.8. */
-  RDBUFF: 0x0c,
 } as const;
 
 /** ABORT bits 4:1: clears STKCMP, STKERR, WDERR and ORUNERR (B2.2.1). */

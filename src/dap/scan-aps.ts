@@ -9,7 +9,7 @@ export interface AccessPort {
   readonly kind: string;
 }
 
-/** IDR bits 16:13: access port class; 8 is MEM-AP (Arm IHI 0031 C2.6.4). */
+/** IDR bits 16:13: access port class; 8 is MEM-AP (Arm IHI 0031 C2.6). */
 const memApClass = 8;
 
 /** IDR bits 3:0 of a MEM-AP: the bus behind it (Arm IHI 0074; pyOCD coresight/ap.py). */

@@ -111,7 +111,8 @@ export const failedEntries = {
   BROKEN_WHILE_RSS: {
     exit: 8,
     message: "the run broke in state {state}, while RSS owned the part: {reason}",
-    cause: "Probe, target or station failed after RSS had been started. RSS may have finished; nothing proves it.",
+    cause:
+      "Probe, target or station failed after RSS had been started. RSS may have finished; nothing proves it.",
     remedy: "{causeRemedy} Then run `sfi resume` with the journal; a license that was issued is reused.",
     disposition: "quarantine",
     retry: "resume",

@@ -112,6 +112,13 @@ export const inputEntries = {
     cause: "The file is no trace of this station or was damaged.",
     remedy: "Record it again.",
   },
+  CAPTURE_INVALID: {
+    ...untouched,
+    message: "USB capture {file} cannot be used at packet {packet}: {detail}",
+    cause:
+      "The file is no pcap or pcapng capture of Linux usbmon, was cut off or damaged, or holds no ST-LINK traffic.",
+    remedy: "Capture again with `tshark -i usbmon<bus> -w F` or Wireshark, and without a limit on the packet size.",
+  },
   REPLAY_MISMATCH: {
     ...untouched,
     message: "replay differs from trace at transfer {index}: expected {expected}, got {actual}",

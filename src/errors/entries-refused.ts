@@ -21,8 +21,8 @@ export const refusedEntries = {
   DEVICE_NO_SECURITY: {
     ...refused,
     message: "this {device} has no security extension and can never run a secure install",
-    cause: "Parts without the crypto/security option (742, 743, 745, 747, 750 …) have no RSS.",
-    remedy: "Use a board with a 753, 755 or 757.",
+    cause: "Only parts with the security extension have RSS; the chip itself says that this one has none.",
+    remedy: "Use a part of the same line with the security extension (753, 755, 757).",
     retry: "no",
   },
   READOUT_PROTECTED: {

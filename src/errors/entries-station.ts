@@ -145,4 +145,12 @@ export const stationEntries = {
     cause: "NRST is not wired to the probe or is held by the board.",
     remedy: "Connect the probe's NRST to the part's NRST and keep other drivers off it.",
   },
+  USB_BENCH_MISSING: {
+    ...untouched,
+    message: "the virtual USB bus needs umockdev's preload library {library}: {detail}",
+    cause:
+      "Other programs see virtual ST-LINKs on their USB bus through a library that is loaded in front of the operating system's.",
+    remedy:
+      "Debian and Ubuntu: apt-get install umockdev. On other systems the virtual USB bus is not available; --probe virtual:<chip> works everywhere.",
+  },
 } as const satisfies Record<string, CatalogueEntry>;

@@ -4,10 +4,12 @@ import { requestSystemReset, resumeCore } from "../dap/core.ts";
 import { isStationError, StationError } from "../errors/station-error.ts";
 import type { SfiPart } from "../package/sfi-verify.ts";
 import type { Memory } from "../ports/index.ts";
+import { firstNotBlank } from "../target/flash.ts";
 import type { DeviceManifest, FieldValues, RssOutcome } from "../target/manifest-types.ts";
 import { fieldValue, type OptionBytes } from "../target/option-bytes.ts";
 import { readOptionBytes } from "../target/option-controller.ts";
 import { changeOptionBytes } from "./effects-prepare.ts";
+import { expectedRdpLevel } from "./expectation.ts";
 import type { EventOf } from "./machine.ts";
 import { type InstallSession, need } from "./session.ts";
 
@@ -104,8 +106,19 @@ export async function awaitReturn(session: InstallSession): Promise<EventOf<"det
   }
 }
 
+/** Silence after the last part of a package that closes the part for good is its expected end, and proves nothing. */
 function noteLost(session: InstallSession, cause: StationError, timeoutMs: number): void {
-  session.noteError(StationError.of("CONTACT_LOST", { state: "detached", timeoutMs }, { cause }), "detached");
+  const { expectation } = session.job;
+  const { manifest } = need(session.found, "the chip").identity;
+  const closes =
+    currentPart(session).last && expectation !== undefined && expectedRdpLevel(expectation, manifest) === 2;
+  const detail = "the part closed its debug port (RDP level 2), as its option bytes say it should";
+  session.noteError(
+    closes
+      ? StationError.of("END_STATE_UNPROVEN", { detail }, { cause, retry: "no" })
+      : StationError.of("CONTACT_LOST", { state: "detached", timeoutMs }, { cause }),
+    "detached",
+  );
 }
 
 /** settling: read the completion words until they are final, then hold them against the security state. */
@@ -121,9 +134,12 @@ export async function settlePart(session: InstallSession): Promise<EventOf<"sett
     part: part.number,
     status: hex32(words.status),
     value: hex32(words.value),
+    rssOutcome: outcome.kind,
     meaning: outcome.meaning,
   });
-  if (outcome.kind === "pending") return settleUnfinished(session, optionBytes);
+  // After a power cycle the words are noise; only the run that cleared them itself may read an unknown pair as refusal.
+  const noise = !outcome.known && resumesPart(session, part);
+  if (outcome.kind === "pending" || noise) return settleUnfinished(session, optionBytes);
   const wrongState = securityMismatch(session, optionBytes, outcome.kind);
   if (outcome.kind === "more" && !part.last && wrongState === undefined) {
     session.partNumber = part.number + 1;
@@ -160,14 +176,14 @@ async function readCompletion(session: InstallSession): Promise<CompletionWords>
 function outcomeOf(words: CompletionWords, manifest: DeviceManifest) {
   const { completion } = manifest.sfi.rss;
   if (words.status === completion.pending && words.value === completion.pending) {
-    return { kind: "pending", meaning: "not finished" } as const;
+    return { kind: "pending", meaning: "not finished", known: true } as const;
   }
   const known = completion.results.find(
     ({ status, value }) => status === words.status && value === words.value,
   );
   return known === undefined
-    ? ({ kind: "refused", meaning: "no public meaning" } as const)
-    : { kind: known.outcome, meaning: known.meaning };
+    ? ({ kind: "refused", meaning: "no public meaning", known: false } as const)
+    : { kind: known.outcome, meaning: known.meaning, known: true };
 }
 
 /** Which fields contradict what RSS says, or undefined. */
@@ -207,17 +223,17 @@ function rejection(
 /**
  * The part answers, but RSS has left no result. In the run that started it that means RSS never ran. In a resumed run
  * it can also mean that the station died before the reset: if everything still stands in RAM, this part is simply done
- * again; if RSS has finished and a power cycle wiped the words, the option bytes and the proof at the end decide.
+ * again, and so it is when its flash is still blank; if the journal says that RSS had reported this part done, the next one was about to be staged; if RSS has
+ * finished and a power cycle wiped the words, the option bytes and the proof at the end decide.
  */
 async function settleUnfinished(
   session: InstallSession,
   optionBytes: OptionBytes,
-): Promise<"notStarted" | "accepted" | "rejected"> {
+): Promise<"moreParts" | "notStarted" | "accepted" | "rejected"> {
   const { identity, debug } = need(session.found, "the chip");
   const { manifest } = identity;
   const part = currentPart(session);
-  const resumed = session.job.resume?.triggeredPart === part.number && session.license === undefined;
-  if (!resumed) {
+  if (!resumesPart(session, part)) {
     session.noteError(
       StationError.of("RSS_REJECTED", {
         part: part.number,
@@ -229,12 +245,32 @@ async function settleUnfinished(
     );
     return "rejected";
   }
+  if (
+    session.job.resume?.finishedPart === part.number &&
+    securityMismatch(session, optionBytes, "more") === undefined
+  ) {
+    session.partNumber = part.number + 1;
+    return "moreParts";
+  }
   session.license = await storedLicense(session);
   if (await stillStaged(debug.memory(), stagedBlocks(session, part))) return "notStarted";
+  if (part.number === 1 && (await nothingProgrammed(session))) return "notStarted";
   if (part.last && securityMismatch(session, optionBytes, "installed") === undefined) return "accepted";
   throw StationError.of("RESUME_AMBIGUOUS", {
     detail: `part ${part.number} was started, and neither its result nor its RAM content is there any more`,
   });
+}
+
+/** True while this run has not staged the part itself: it was started by the run that is being resumed. */
+function resumesPart(session: InstallSession, part: SfiPart): boolean {
+  return session.job.resume?.triggeredPart === part.number && session.license === undefined;
+}
+
+/** True when no firmware area holds anything: RSS has not begun. */
+async function nothingProgrammed(session: InstallSession): Promise<boolean> {
+  const { debug, identity } = need(session.found, "the chip");
+  const areas = session.job.package.areas.filter(({ type }) => type === "F");
+  return (await firstNotBlank(debug.memory(), identity.manifest, areas)) === undefined;
 }
 
 async function stillStaged(memory: Memory, blocks: readonly StagedBlock[]): Promise<boolean> {

@@ -1,24 +1,28 @@
 import { hexNumber } from "../bytes/hex.ts";
 import type { SfiRules } from "../package/sfi-verify.ts";
+import { flashRanges } from "../target/flash-layout.ts";
+import type { TargetIdentity } from "../target/identify.ts";
 import type { DeviceManifest } from "../target/manifest-types.ts";
+import { installVariant } from "./variants.ts";
 
 /**
  * What a device asks of a package, out of its data.
- * @param flashSizeBytes the size the chip reports; without it the largest of the device's variants
+ * @param chip the attached chip's variant and flash size; without it, the largest part that secure installs are for
  */
-export function packageRules(manifest: DeviceManifest, flashSizeBytes?: number): SfiRules {
+export function packageRules(
+  manifest: DeviceManifest,
+  chip?: Pick<TargetIdentity, "variant" | "flashSizeBytes">,
+): SfiRules {
   const { flash, sfi } = manifest;
-  const first = flash.banks[0]?.address ?? 0;
-  const endOfFlash = flashSizeBytes === undefined ? Number.POSITIVE_INFINITY : first + flashSizeBytes;
+  const wholeFlashBytes = flash.banks.reduce((sum, { sectors }) => sum + sectors * flash.sectorBytes, 0);
   return {
     device: hexNumber(manifest.device.id, 3),
     protocolVersions: sfi.protocolVersions,
-    flash: flash.banks
-      .map(({ address, sectors }) => ({
-        address,
-        sizeBytes: Math.min(sectors * flash.sectorBytes, endOfFlash - address),
-      }))
-      .filter(({ sizeBytes }) => sizeBytes > 0),
+    flash: flashRanges(
+      manifest,
+      chip?.variant ?? installVariant(manifest),
+      chip?.flashSizeBytes ?? wholeFlashBytes,
+    ),
     tokenAlignmentBytes: sfi.token.alignBytes,
     optionRowCount: sfi.csvRows.length,
     maximumPartSizeBytes: sfi.ramSizeBytes,

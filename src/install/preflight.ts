@@ -3,6 +3,7 @@ import { StationError } from "../errors/station-error.ts";
 import { parseCertificate } from "../package/certificate.ts";
 import { checkStructure } from "../package/sfi-verify.ts";
 import { firstNotBlank } from "../target/flash.ts";
+import { flashRanges } from "../target/flash-layout.ts";
 import type { OptionBytes } from "../target/option-bytes.ts";
 import { readSecurityState } from "../target/security.ts";
 import { expectedOptionBytes } from "./expectation.ts";
@@ -13,7 +14,7 @@ import { type InstallSession, need } from "./session.ts";
 export function packageFindings(session: InstallSession): StationError[] {
   const { job } = session;
   const { identity } = need(session.found, "the chip");
-  const findings = checkStructure(job.package, packageRules(identity.manifest, identity.flashSizeBytes));
+  const findings = checkStructure(job.package, packageRules(identity.manifest, identity));
   if (job.expectation !== undefined) {
     try {
       expectedOptionBytes(job.expectation, identity.manifest);
@@ -63,9 +64,8 @@ export async function chipFindings(
     ),
   );
   if (findings.length > 0 || !preconditions.blankFlash) return findings;
-  const address = await firstNotBlank(debug.memory(), manifest, [
-    { address: need(manifest.flash.banks[0], "flash bank").address, sizeBytes: identity.flashSizeBytes },
-  ]);
+  const ranges = flashRanges(manifest, variant, identity.flashSizeBytes);
+  const address = await firstNotBlank(debug.memory(), manifest, ranges);
   return address === undefined ? [] : [StationError.of("FLASH_NOT_BLANK", { address: hex32(address) })];
 }
 

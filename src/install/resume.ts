@@ -17,6 +17,8 @@ export interface ResumePoint {
   readonly licenseSpent: boolean;
   /** Part whose start had been announced last: RSS may have run it. */
   readonly triggeredPart: number | undefined;
+  /** Last part that RSS reported as done with more to come; its completion words may have been cleared since. */
+  readonly finishedPart: number | undefined;
 }
 
 /** Fields of events that a resume reads. Written in effects-*.ts under the same names. */
@@ -24,6 +26,7 @@ interface Traces {
   readonly chip?: { readonly uid: string; readonly optionWords: Readonly<Record<string, number>> };
   readonly intent?: "option-bytes" | "trigger" | "restore";
   readonly part?: number;
+  readonly rssOutcome?: string;
   readonly licenseKey?: string;
   readonly spent?: boolean;
   readonly restored?: boolean;
@@ -43,6 +46,7 @@ export function resumePoint(journal: Journal): ResumePoint {
     licenseKey: undefined,
     licenseSpent: false,
     triggeredPart: undefined,
+    finishedPart: undefined,
     journal: journal.file,
     journalHash: journal.lastHash,
   };
@@ -68,8 +72,10 @@ function follow(point: ResumePoint, event: RunEvent, traces: Traces): ResumePoin
   }
   if (traces.intent === "option-bytes") return { ...point, optionBytesChanged: true };
   if (traces.intent === "trigger") return { ...point, triggeredPart: traces.part };
+  if (traces.rssOutcome === "more") return { ...point, finishedPart: traces.part };
   // An abort that went through leaves an open, erased part: nothing of the install is under way any more.
-  if (traces.restored === true) return { ...point, optionBytesChanged: false, triggeredPart: undefined };
+  if (traces.restored === true)
+    return { ...point, optionBytesChanged: false, triggeredPart: undefined, finishedPart: undefined };
   return point;
 }
 

@@ -18,7 +18,7 @@ export interface FlashSector extends AddressRange {
 
 /**
  * The flash that a part really has, one range a bank. Parts with less flash have shorter banks at the same places
- * (RM0433 4.3.4: 1 MB is two banks of four sectors).
+ * (RM0433 chapter 4: 1 MB is two banks of four sectors).
  * @param flashSizeBytes as the part's flash-size register says
  */
 export function flashRanges(

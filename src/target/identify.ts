@@ -110,8 +110,10 @@ async function readIdcode(
       if (idcode !== undefined && (idcode & 0xfff) === manifest.device.id) return { manifest, idcode };
     }
   }
-  const seen = [...tried.values()].filter((idcode) => idcode !== undefined);
-  const deviceId = seen.map((idcode) => hexNumber(idcode & 0xfff, 3)).join(" or ");
+  const seen = [...tried.values()].flatMap((idcode) =>
+    idcode === undefined ? [] : [hexNumber(idcode & 0xfff, 3)],
+  );
+  const deviceId = [...new Set(seen)].join(" or ");
   throw StationError.of(
     "DEVICE_UNKNOWN",
     { deviceId: deviceId === "" ? "(not readable)" : deviceId },

@@ -224,9 +224,16 @@ export interface SfiFacts {
   readonly ramSizeBytes: number;
   readonly token: TokenRule;
   /** Rows of the option-byte CSV, which are also the words of a C area, in order. */
-  readonly csvRows: readonly { readonly name: string; readonly register: string }[];
+  readonly csvRows: readonly CsvRow[];
   readonly rss: RssContract;
   readonly deadlines: SfiDeadlines;
+}
+export interface CsvRow {
+  readonly name: string;
+  /** The option-byte register whose program word the row holds. */
+  readonly register: string;
+  /** Bits that belong to no field, as ST's own files set them. */
+  readonly reserved: number;
 }
 export interface SfiPreconditions {
   readonly rdpLevel: RdpLevel;

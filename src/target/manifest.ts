@@ -164,7 +164,7 @@ const sfi = object<SfiFacts>({
   protocolVersions: list(count(1, 255)),
   ramSizeBytes: word,
   token: object({ sizeBytes: word, alignBytes: word, belowEndBytes: word, sectorErasedAtEnd: flag }),
-  csvRows: list(object({ name: text(), register: text() })),
+  csvRows: list(object({ name: text(), register: text(), reserved: word })),
   rss,
   deadlines: object({
     reattachMs: milliseconds,

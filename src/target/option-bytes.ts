@@ -200,6 +200,19 @@ export function optionWordsFromCsv(manifest: DeviceManifest, csvWords: readonly 
   return { words: new Map(csvRows.map(({ register }, i) => [register, (csvWords[i] ?? 0) >>> 0])) };
 }
 
+/**
+ * The words of a C area, in CSV row order, that set a variant's fields as in `optionBytes`; all other bits as ST's own
+ * files have them.
+ */
+export function csvWordsOf(manifest: DeviceManifest, variant: Variant, optionBytes: OptionBytes): number[] {
+  const masks = new Map(registersOf(manifest, variant).map(({ name, mask }) => [name, mask]));
+  return manifest.sfi.csvRows.map(({ register, reserved }) => {
+    const mask = masks.get(register) ?? 0;
+    const word = mask === 0 ? 0 : wordIn(register, optionBytes);
+    return ((word & mask) | (reserved & ~mask)) >>> 0;
+  });
+}
+
 function findField(manifest: DeviceManifest, variant: Variant, name: string): PlacedField | undefined {
   return fieldsOf(manifest, variant).find(
     (placed) => placed.name === name || placed.field.aliases?.includes(name) === true,

@@ -55,7 +55,7 @@ export async function writeOptionBytes(
 }
 
 /**
- * The option write itself: unlock, program registers, start, wait, errors, lock (RM0433 4.4.3). There is no launch
+ * The option write itself: unlock, program registers, start, wait, errors, lock (RM0433 chapter 4, option bytes). There is no launch
  * and no reset: the values hold once OPT_BUSY falls.
  * @param now what is in force, for the bits that belong to no field
  * @throws OPTION_BYTES_NOT_TAKEN
@@ -132,7 +132,7 @@ async function unlock(memory: Memory, { optionBytes }: DeviceManifest): Promise<
   return after;
 }
 
-/** OPTCHANGEERR: the controller refused the change (RM0433 4.7.10). Cleared, because it would refuse the next too. */
+/** OPTCHANGEERR: the controller refused the change (RM0433 chapter 4). Cleared, because it would refuse the next too. */
 async function checkChangeError(
   memory: Memory,
   { optionBytes: { changeError } }: DeviceManifest,

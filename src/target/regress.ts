@@ -22,7 +22,7 @@ export interface RegressOptions {
 
 /**
  * Takes a part back to RDP level 0: raises RDP to level 1 when it is at 0, then one option write with RDP level 0
- * and the wanted values, which erases the whole flash and removes PCROP and secure areas (RM0433 4.5; ST's tool does
+ * and the wanted values, which erases the whole flash and removes PCROP and secure areas (RM0433 chapter 4, protections; ST's tool does
  * the same when it aborts an install). Areas that exist are marked to go with the erase (DMEP, DMES) in that write;
  * a last write puts the marks back to what is wanted.
  * @param wanted option bytes afterwards; its RDP value does not matter, registers it lacks keep what they hold

@@ -59,7 +59,7 @@ export function rdpLevelOf(manifest: DeviceManifest, variant: Variant, optionByt
 
 /**
  * What a protected area covers; undefined when there is none. Start above end is no area, start equal to end is the
- * whole bank (RM0433 4.9.10 and 4.9.12).
+ * whole bank (RM0433 chapter 4, protected and secure area registers).
  */
 export function activeRange(
   manifest: DeviceManifest,

@@ -8,7 +8,7 @@ import { parseSfi, type SfiPackage } from "../../src/package/sfi.ts";
 import { buildSfi } from "../../src/package/sfi-build.ts";
 import { decodeManifest } from "../../src/target/manifest.ts";
 import type { DeviceManifest, FieldValues } from "../../src/target/manifest-types.ts";
-import { applyFields, defaultOptionBytes } from "../../src/target/option-bytes.ts";
+import { applyFields, csvWordsOf, defaultOptionBytes } from "../../src/target/option-bytes.ts";
 
 export const projectRoot = resolve(import.meta.dirname, "../..");
 
@@ -33,7 +33,7 @@ export function sampleOptionWords(fields: FieldValues = {}): number[] {
     SECURITY: 1,
     ...fields,
   });
-  return h7Manifest.sfi.csvRows.map(({ register }) => bytes.words.get(register) ?? 0);
+  return csvWordsOf(h7Manifest, variant, bytes);
 }
 
 export interface SampleJob {

@@ -197,7 +197,10 @@ export class VirtualChip {
 
   #makeFactoryNew(): void {
     for (const name of optionNames) {
-      this.store.set(`${name}Cur`, this.model.factoryOptions[name] & implementedBits(name, this.model.security));
+      this.store.set(
+        `${name}Cur`,
+        this.model.factoryOptions[name] & implementedBits(name, this.model.security),
+      );
     }
     this.flash.array.erase(0, this.flashBytes.length);
     // A chip that was off has no defined RAM.
@@ -232,7 +235,9 @@ export class VirtualChip {
   /** The core fetches: it may read what a debugger may not, and nothing at all from flash under RDP with debug on. */
   #fetchHalfword(address: number): number | undefined {
     const into = new Uint8Array(2);
-    return this.bus.read(0, address, into, 2).kind === "ok" ? (into[0] ?? 0) | ((into[1] ?? 0) << 8) : undefined;
+    return this.bus.read(0, address, into, 2).kind === "ok"
+      ? (into[0] ?? 0) | ((into[1] ?? 0) << 8)
+      : undefined;
   }
 
   /** Boot address from BOOT_ADD0 (BOOT0 low), unit 64 KiB. Read behind the protections: the core is no debugger. */

@@ -27,9 +27,10 @@ const plainRegisters: ReadonlyMap<number, { readonly word: WordName; readonly ma
   [0xe000ed88, { word: "cpacr", mask: 0xffffffff }],
   [0xe000edf8, { word: "dcrdr", mask: 0xffffffff }],
   [0xe000edfc, { word: "demcr", mask: demcr.writable }],
-  ...([0, 1, 2, 3, 4, 5, 6, 7] as const).map(
-    (i): [number, { word: WordName; mask: number }] => [0xe0002008 + 4 * i, { word: `fpComp${i}`, mask: 0xffffffff }],
-  ),
+  ...([0, 1, 2, 3, 4, 5, 6, 7] as const).map((i): [number, { word: WordName; mask: number }] => [
+    0xe0002008 + 4 * i,
+    { word: `fpComp${i}`, mask: 0xffffffff },
+  ]),
 ]);
 
 /** A routine in system memory that the core performs when it is let go at the routine's entry. */
@@ -142,7 +143,8 @@ export class Core {
     else if (address === 0xe000edf4) this.#writeDcrsr(value);
     else if (address === 0xe000ed30) this.#store.set("dfsr", this.#store.get("dfsr") & ~value);
     else if (address === 0xe0002000 && (value & 2) !== 0) this.#store.set("fpCtrl", value & 1);
-    else if (address === 0xe000ed0c && value >>> 16 === 0x05fa && (value & 4) !== 0) this.#host.requestSystemReset();
+    else if (address === 0xe000ed0c && value >>> 16 === 0x05fa && (value & 4) !== 0)
+      this.#host.requestSystemReset();
   }
 
   /** A core register through the probe's own command; undefined while the core runs. */

@@ -159,14 +159,17 @@ export class FlashController {
     if ((control & cr.pg) === 0 || (control & cr.lock) !== 0 || flagged) return sr.pgsErr;
     const options = this.options.current();
     const sector = Math.floor((place % bankBytes) / sectorBytes);
-    if (rdpLevel(options.optsr) !== 0 || this.array.isSectorProtected(bank, sector, options)) return sr.wrpErr;
+    if (rdpLevel(options.optsr) !== 0 || this.array.isSectorProtected(bank, sector, options))
+      return sr.wrpErr;
     if (held !== emptyBuffer && held !== place - (place % flashWordBytes)) return sr.incErr;
     return written ? sr.strbErr : 0;
   }
 
   #programBuffer(bank: Bank): void {
     const mask = this.#get("bufferMask", bank);
-    const buffer = this.#store.region("writeBuffers").subarray(bank * flashWordBytes, (bank + 1) * flashWordBytes);
+    const buffer = this.#store
+      .region("writeBuffers")
+      .subarray(bank * flashWordBytes, (bank + 1) * flashWordBytes);
     const base = this.#get("bufferBase", bank);
     this.#dropBuffer(bank);
     this.#program(
@@ -231,7 +234,9 @@ export class FlashController {
   /** Sector erase, or bank erase when all eight are asked for. A protected sector forbids the whole operation. */
   #startErase(bank: Bank, sectors: number): void {
     const options = this.options.current();
-    const forbidden = sectorsOf(sectors).some((sector) => this.array.isSectorProtected(bank, sector, options));
+    const forbidden = sectorsOf(sectors).some((sector) =>
+      this.array.isSectorProtected(bank, sector, options),
+    );
     if (forbidden || rdpLevel(options.optsr) !== 0) {
       this.#flag(bank, sr.wrpErr);
       return;
@@ -279,5 +284,7 @@ function bankOf(place: number): Bank {
 }
 
 function sectorsOf(mask: number): number[] {
-  return Array.from({ length: sectorsPerBank }, (_, sector) => sector).filter((sector) => (mask >>> sector) & 1);
+  return Array.from({ length: sectorsPerBank }, (_, sector) => sector).filter(
+    (sector) => (mask >>> sector) & 1,
+  );
 }

@@ -116,7 +116,8 @@ export class OptionBytes {
     const times = flashTimes(3);
     this.#store.set("optionPending", 1);
     this.#doneMs =
-      this.#host.now() + (change.kind === "accepted" && change.regression ? times.regressionMs : times.optionMs);
+      this.#host.now() +
+      (change.kind === "accepted" && change.regression ? times.regressionMs : times.optionMs);
   }
 
   /** Puts an accepted change into force, with the erasure that a regression brings. */

@@ -28,7 +28,9 @@ const implemented: OptionWords = {
 /** The bits of an option word that the part implements. Without security extension SECURITY and RSS1 stay 0. */
 export function implementedBits(name: OptionName, security: boolean): number {
   const mask = implemented[name];
-  return name === "optsr" && !security ? (mask & ~((1 << optsrBits.security) | (1 << optsrBits.rss1))) >>> 0 : mask;
+  return name === "optsr" && !security
+    ? (mask & ~((1 << optsrBits.security) | (1 << optsrBits.rss1))) >>> 0
+    : mask;
 }
 
 /** RDP level of a FLASH_OPTSR word: 0xAA level 0, 0xCC level 2, everything else level 1 (RM0433 table 19). */
@@ -122,7 +124,9 @@ function areaFault(current: number, wanted: number, regression: boolean): string
   const after = protectedArea(wanted);
   const contains = after !== undefined && after.start <= before.start && after.end >= before.end;
   if (!contains) return regression ? "kept, because DMEP or DMES is 0" : "may only grow";
-  return goesWithRegression(current) && !goesWithRegression(wanted) ? "DMEP or DMES may not be cleared" : undefined;
+  return goesWithRegression(current) && !goesWithRegression(wanted)
+    ? "DMEP or DMES may not be cleared"
+    : undefined;
 }
 
 /** `optsr` with the bit "SFI process started" cleared. */

@@ -2,7 +2,12 @@
 export const cpuid = 0x411fc271;
 
 /** CoreSight identification of one 4 KiB block: component class in CIDR1, part and designer in the PIDRs. */
-function identification(base: number, componentClass: number, part: number, designer: "arm" | "st"): [number, number][] {
+function identification(
+  base: number,
+  componentClass: number,
+  part: number,
+  designer: "arm" | "st",
+): [number, number][] {
   const pidr =
     designer === "arm"
       ? [part & 0xff, 0xb0 | (part >>> 8), 0x0b, 0x00, 0x04]

@@ -42,7 +42,11 @@ export function systemMemory(model: ChipModel, uid: Uint8Array): Uint8Array {
 }
 
 /** Bytes of system memory, or undefined when the stretch leaves it. */
-export function readSystemMemory(memory: Uint8Array, address: number, sizeBytes: number): Uint8Array | undefined {
+export function readSystemMemory(
+  memory: Uint8Array,
+  address: number,
+  sizeBytes: number,
+): Uint8Array | undefined {
   const at = address - systemMemoryBase;
   return at >= 0 && at + sizeBytes <= memory.length ? memory.subarray(at, at + sizeBytes) : undefined;
 }

@@ -60,7 +60,9 @@ export class TargetBus {
         if (place.region.kind === "flash") {
           return { outcome: this.#parts.flash.read(address, place.offset, part), size: place.size };
         }
-        part.set(this.#parts.store.region(place.region.name).subarray(place.offset, place.offset + place.size));
+        part.set(
+          this.#parts.store.region(place.region.name).subarray(place.offset, place.offset + place.size),
+        );
         return { outcome: done, size: place.size };
       }
       const system = ap === 0 ? readSystemMemory(this.#parts.systemMemory, address, width) : undefined;
@@ -83,7 +85,10 @@ export class TargetBus {
         if (place.region.kind === "flash") {
           // Flash is written at its own address, not through the ITCM alias.
           const outcome = address < itcmAlias + place.region.sizeBytes ? busFault(address) : undefined;
-          return { outcome: outcome ?? this.#parts.flash.write(address, place.offset, part), size: place.size };
+          return {
+            outcome: outcome ?? this.#parts.flash.write(address, place.offset, part),
+            size: place.size,
+          };
         }
         this.#parts.store.write(place.region.name, place.offset, part);
         return { outcome: done, size: place.size };
@@ -112,7 +117,8 @@ export class TargetBus {
     if (ap === 2) return readPeripheral(store, model, mirrored(address));
     if (ap === 0 && address >= ppb.base && address < ppb.end) return core.read(address);
     if (core.heldInReset) return undefined;
-    if (ap === 0 && inBlock(address, flashRegisters)) return flash.readRegister(address - flashRegisters.base);
+    if (ap === 0 && inBlock(address, flashRegisters))
+      return flash.readRegister(address - flashRegisters.base);
     return ap <= 1 ? readPeripheral(store, model, address) : undefined;
   }
 

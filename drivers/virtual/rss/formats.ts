@@ -25,7 +25,13 @@ export function readImageHeader(bytes: Uint8Array): ImageHeader {
   const magic = asciiText(reader.bytes(8));
   const protocolVersion = reader.u16();
   const totalAreas = reader.u16();
-  return { magic, protocolVersion, totalAreas, authenticated: bytes.subarray(0, 12), tag: reader.bytes(tagBytes) };
+  return {
+    magic,
+    protocolVersion,
+    totalAreas,
+    authenticated: bytes.subarray(0, 12),
+    tag: reader.bytes(tagBytes),
+  };
 }
 
 /** One area: its header and its encrypted content. */
@@ -121,7 +127,13 @@ export function openDevelopmentLicense(license: Uint8Array, privateKey: Uint8Arr
   const derived = concatBytes(...[1, 2].map((counter) => sha256(secret, Uint8Array.of(0, 0, 0, counter))));
   const additional = concatBytes(license.subarray(0, 88), derived.subarray(32, 64));
   const wrapped = reader.bytes(32);
-  const plain = openSealed(derived.subarray(0, 16), derived.subarray(16, 32), additional, wrapped, reader.bytes(16));
+  const plain = openSealed(
+    derived.subarray(0, 16),
+    derived.subarray(16, 32),
+    additional,
+    wrapped,
+    reader.bytes(16),
+  );
   if (plain?.subarray(12, 16).some((byte) => byte !== 0)) return undefined;
   return plain && { key: plain.slice(16), nonce: plain.slice(0, 12), minimumVersion };
 }

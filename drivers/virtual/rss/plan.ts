@@ -1,8 +1,8 @@
 import { toWords } from "../../../src/bytes/bytes.ts";
 import { chunks } from "../../../src/bytes/chunks.ts";
 import { alignUp } from "../../../src/bytes/numbers.ts";
-import { type OptionName, type OptionWords, optionNames } from "../chips.ts";
 import { flashWordBytes, sectorBytes } from "../chip/flash-array.ts";
+import { type OptionName, type OptionWords, optionNames } from "../chips.ts";
 import { contract, partValue, type Refusal, refusal, rssVersion } from "./contract.ts";
 import {
   type Area,
@@ -24,7 +24,12 @@ export type RssStep = { readonly ms: number } & (
   | { readonly kind: "require-blank"; readonly address: number; readonly sizeBytes: number }
   | { readonly kind: "program"; readonly address: number; readonly data: Uint8Array }
   | { readonly kind: "require-token"; readonly address: number; readonly index: number }
-  | { readonly kind: "store-token"; readonly address: number; readonly nextIndex: number; readonly sectorUsed: boolean }
+  | {
+      readonly kind: "store-token";
+      readonly address: number;
+      readonly nextIndex: number;
+      readonly sectorUsed: boolean;
+    }
   | { readonly kind: "drop-token"; readonly address: number; readonly sectorUsed: boolean }
   | { readonly kind: "set-options"; readonly words: OptionWords }
   | { readonly kind: "refuse"; readonly value: Refusal }
@@ -32,7 +37,15 @@ export type RssStep = { readonly ms: number } & (
 );
 
 /** Modelled times of RSS. */
-const times = { bootMs: 150, licenseMs: 250, authenticateMs: 5, perKibMs: 0.2, wordMs: 0.1, optionsMs: 150, eraseMs: 1000 };
+const times = {
+  bootMs: 150,
+  licenseMs: 250,
+  authenticateMs: 5,
+  perKibMs: 0.2,
+  wordMs: 0.1,
+  optionsMs: 150,
+  eraseMs: 1000,
+};
 
 export const flashBase = 0x08000000;
 const flashBytes = 0x200000;
@@ -57,7 +70,8 @@ export function planPart(read: ReadRam, privateKey: Uint8Array): RssStep[] {
   const areas = readPart(read);
   if (areas === undefined) return [...steps, refuse(refusal.wrapper)];
   const header = readImageHeader(read(contract.headerAddress, imageHeaderBytes));
-  if (header.magic !== "SFIMAGIC" || header.protocolVersion !== 1) return [...steps, refuse(refusal.imageHeader)];
+  if (header.magic !== "SFIMAGIC" || header.protocolVersion !== 1)
+    return [...steps, refuse(refusal.imageHeader)];
   steps.push({ kind: "work", ms: times.licenseMs });
   const firmwareKey = openDevelopmentLicense(read(contract.licenseAddress, licenseBytes), privateKey);
   if (firmwareKey === undefined) return [...steps, refuse(refusal.notAuthentic)];
@@ -79,7 +93,9 @@ export function planPart(read: ReadRam, privateKey: Uint8Array): RssStep[] {
 
 /** The areas the wrapper names, or undefined when wrapper and areas do not agree. */
 function readPart(read: ReadRam): readonly Area[] | undefined {
-  const [count = 0, address = 0, sizeBytes = 0, reserved = 0] = toWords(read(contract.wrapperAddress, 16).slice());
+  const [count = 0, address = 0, sizeBytes = 0, reserved = 0] = toWords(
+    read(contract.wrapperAddress, 16).slice(),
+  );
   const fits = sizeBytes >= areaHeaderBytes && sizeBytes <= contract.areasEnd - contract.areasAddress;
   if (address !== contract.areasAddress || reserved !== 0 || !fits) return undefined;
   const areas = readAreas(read(contract.areasAddress, sizeBytes));
@@ -111,14 +127,18 @@ function isSequenceSound(areas: readonly Area[], total: number): boolean {
 
 function planArea(area: Area, part: Part): RssStep[] {
   const { key, nonce } = part.firmwareKey;
-  const check: RssStep = { kind: "work", ms: times.authenticateMs + (area.sizeBytes / 1024) * times.perKibMs };
+  const check: RssStep = {
+    kind: "work",
+    ms: times.authenticateMs + (area.sizeBytes / 1024) * times.perKibMs,
+  };
   const plain = openSealed(key, areaIv(nonce, area.index), area.authenticated, area.content, area.tag);
   if (plain === undefined) return [check, refuse(refusal.notAuthentic)];
   if (area.type === "F") return [check, ...planFirmware(area, plain)];
   if (area.type === "C") return [check, ...planOptions(plain, part)];
   const placed = isInFlash(area.address, flashWordBytes) && (area.sizeBytes === 0 || area.sizeBytes === 32);
   if (!placed) return [check, refuse(refusal.areaPlace)];
-  if (area.type === "R") return [check, { kind: "require-token", address: area.address, index: area.index, ms: 1 }];
+  if (area.type === "R")
+    return [check, { kind: "require-token", address: area.address, index: area.index, ms: 1 }];
   const sectorUsed = usesSectorOf(part.areas, area.address);
   return [
     check,
@@ -162,7 +182,8 @@ function planOptions(plain: Uint8Array, part: Part): RssStep[] {
 function usesSectorOf(areas: readonly Area[], address: number): boolean {
   const start = address - (address % sectorBytes);
   return areas.some(
-    (area) => area.type === "F" && area.address < start + sectorBytes && area.address + area.sizeBytes > start,
+    (area) =>
+      area.type === "F" && area.address < start + sectorBytes && area.address + area.sizeBytes > start,
   );
 }
 

@@ -1,8 +1,14 @@
 import { fromWords } from "../../../src/bytes/bytes.ts";
-import type { OptionWords } from "../chips.ts";
 import type { FlashController } from "../chip/flash.ts";
 import { bankBytes, flashWordBytes, sectorBytes } from "../chip/flash-array.ts";
-import { evaluateOptionChange, implementedBits, optsrBits, rdpLevel, withoutSfiStarted } from "../chip/option-rules.ts";
+import {
+  evaluateOptionChange,
+  implementedBits,
+  optsrBits,
+  rdpLevel,
+  withoutSfiStarted,
+} from "../chip/option-rules.ts";
+import type { OptionWords } from "../chips.ts";
 import type { ChipStore } from "../store.ts";
 import { contract, type Refusal, refusal, rssScratch, rssStatus } from "./contract.ts";
 import { flashBase, planPart, type RssStep } from "./plan.ts";
@@ -167,7 +173,10 @@ export class RssRunner {
   #setOptions(words: OptionWords): void {
     const { options } = this.#host.flash;
     const masked = Object.fromEntries(
-      Object.entries(words).map(([name, word]) => [name, word & implementedBits(name as keyof OptionWords, true)]),
+      Object.entries(words).map(([name, word]) => [
+        name,
+        word & implementedBits(name as keyof OptionWords, true),
+      ]),
     ) as Record<keyof OptionWords, number>;
     const wanted = { ...masked, optsr: withoutSfiStarted(masked.optsr) };
     const change = evaluateOptionChange(options.current(), wanted);

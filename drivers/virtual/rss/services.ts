@@ -17,7 +17,8 @@ export interface ServiceHost {
 const results: Readonly<Record<RssServiceName, (host: ServiceHost) => number>> = {
   getVersion: () => rssVersion,
   getStatus: (host) => ((host.optsr() >>> optsrBits.security) & 1 ? rssStatus.ok : rssStatus.disabled),
-  getCertificate: (host) => (host.writeRam(host.register(0), host.certificate()) ? rssStatus.ok : rssStatus.error),
+  getCertificate: (host) =>
+    host.writeRam(host.register(0), host.certificate()) ? rssStatus.ok : rssStatus.error,
   getCertificateSize: (host) => host.certificate().length,
   setVectors: () => rssStatus.error,
   exitSecureArea: () => rssStatus.error,
@@ -35,5 +36,8 @@ export function rssServiceById(id: number, host: ServiceHost): ServiceCall | und
 
 /** The service whose entry is at `address` (without the Thumb bit). */
 export function rssServiceAt(address: number, host: ServiceHost): ServiceCall | undefined {
-  return rssServiceById(rssServiceNames.findIndex((_, index) => rssServiceEntry(index) === address) + 1, host);
+  return rssServiceById(
+    rssServiceNames.findIndex((_, index) => rssServiceEntry(index) === address) + 1,
+    host,
+  );
 }

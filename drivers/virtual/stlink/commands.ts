@@ -51,9 +51,14 @@ const topOpcodes = {
 export type CommandName = DebugCommand | keyof typeof topOpcodes;
 
 /** Names of all commands, for fault scripts. */
-export const commandNames = [...Object.keys(topOpcodes), ...Object.keys(debugOpcodes)] as readonly CommandName[];
+export const commandNames = [
+  ...Object.keys(topOpcodes),
+  ...Object.keys(debugOpcodes),
+] as readonly CommandName[];
 
-const nameOfDebugOpcode = new Map(Object.entries(debugOpcodes).map(([name, code]) => [code as number, name as DebugCommand]));
+const nameOfDebugOpcode = new Map(
+  Object.entries(debugOpcodes).map(([name, code]) => [code as number, name as DebugCommand]),
+);
 const nameOfTopOpcode = new Map(
   Object.entries(topOpcodes).map(([name, code]) => [code as number, name as keyof typeof topOpcodes]),
 );

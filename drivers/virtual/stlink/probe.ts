@@ -3,7 +3,14 @@ import { ByteReader } from "../../../src/bytes/reader.ts";
 import { ByteWriter } from "../../../src/bytes/writer.ts";
 import type { VirtualChip } from "../chip/chip.ts";
 import type { LinkTimer } from "../timing.ts";
-import { type CommandName, commandOf, commandsWithoutTarget, featureOfCommand, type Phase, status } from "./commands.ts";
+import {
+  type CommandName,
+  commandOf,
+  commandsWithoutTarget,
+  featureOfCommand,
+  type Phase,
+  status,
+} from "./commands.ts";
 import { hasFeature, type Personality, v2ClockOfDivisor, v3ClocksKilohertz } from "./personalities.ts";
 import { reply, replyOf, statusAndValue } from "./replies.ts";
 import { TargetCommands, type TargetConditions } from "./target-commands.ts";

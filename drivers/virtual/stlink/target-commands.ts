@@ -1,12 +1,12 @@
 import { fromWords, toWords } from "../../../src/bytes/bytes.ts";
 import { ByteReader } from "../../../src/bytes/reader.ts";
 import { ByteWriter } from "../../../src/bytes/writer.ts";
-import type { AccessWidth } from "../chip/bus.ts";
 import type { VirtualChip } from "../chip/chip.ts";
 import { VirtualDap } from "../dap.ts";
 import { type LinkTimer, memoryCommandWords } from "../timing.ts";
-import { batchBytes, batchReply, readBatch } from "./batch.ts";
+import { type BatchResult, batchBytes, batchReply, runBatch } from "./batch.ts";
 import { type CommandName, type Phase, status } from "./commands.ts";
+import { type MemoryCommand, memoryCommands, sizeStatus } from "./memory-command.ts";
 import { hasFeature, type Personality } from "./personalities.ts";
 import { reply, replyOf, statusAndValue } from "./replies.ts";
 
@@ -19,23 +19,6 @@ export interface TargetConditions {
   faultWithin(address: number, sizeBytes: number): number | undefined;
 }
 
-/** The memory commands: unit, direction, whether the address moves on. */
-interface MemoryCommand {
-  readonly width: AccessWidth;
-  readonly write: boolean;
-  readonly increment: boolean;
-}
-const memoryCommands: Partial<Record<CommandName, MemoryCommand>> = {
-  READMEM_32: { width: 4, write: false, increment: true },
-  WRITEMEM_32: { width: 4, write: true, increment: true },
-  READMEM_16: { width: 2, write: false, increment: true },
-  WRITEMEM_16: { width: 2, write: true, increment: true },
-  READMEM_8: { width: 1, write: false, increment: true },
-  WRITEMEM_8: { width: 1, write: true, increment: true },
-  READMEM_32_NO_INC: { width: 4, write: false, increment: false },
-  WRITEMEM_32_NO_INC: { width: 4, write: true, increment: false },
-};
-const longestBlockBytes = 6144;
 const debugPort = 0xffff;
 /** SWD words of a single register or word access: SELECT or TAR, the access, RDBUFF, CTRL/STAT. */
 const wordsOfSingleAccess = 4;
@@ -96,7 +79,10 @@ export class TargetCommands {
       case "GETLASTRWSTATUS":
         return reply(this.#last.code);
       case "GETLASTRWSTATUS2":
-        return { kind: "in", bytes: new ByteWriter(12).u32(this.#last.code).u32(this.#last.address).finish() };
+        return {
+          kind: "in",
+          bytes: new ByteWriter(12).u32(this.#last.code).u32(this.#last.address).finish(),
+        };
       case "RW_MISC_GET_MAX":
         return { kind: "in", bytes: new ByteWriter(2).u16(this.#personality.batchOperations).finish() };
       case "RW_MISC_IN":
@@ -148,7 +134,9 @@ export class TargetCommands {
   /** OK, or why the access port cannot be used. */
   #apStatus(ap: number): number {
     if (!this.#dap.hasAp(ap)) return status.badAp;
-    return this.#openAps.has(ap) || !hasFeature(this.#personality, "openingRequired") ? status.ok : status.badAp;
+    return this.#openAps.has(ap) || !hasFeature(this.#personality, "openingRequired")
+      ? status.ok
+      : status.badAp;
   }
 
   #initAp(ap: number): Phase {
@@ -167,7 +155,8 @@ export class TargetCommands {
 
   #readDapRegister(port: number, register: number): Phase {
     this.#link.swd(wordsOfSingleAccess, this.#kilohertz());
-    if (port === debugPort) return { kind: "in", bytes: statusAndValue(status.ok, this.#dap.readDp(register)) };
+    if (port === debugPort)
+      return { kind: "in", bytes: statusAndValue(status.ok, this.#dap.readDp(register)) };
     const ap = register === 0xfc ? status.ok : this.#apStatus(port);
     if (ap !== status.ok) return { kind: "in", bytes: statusAndValue(ap, 0) };
     const access = this.#dap.readAp(port, register);
@@ -230,7 +219,8 @@ export class TargetCommands {
   }
 
   #writeWord(ap: number, address: number, value: number): number {
-    return this.#access({ ap, address, bytes: fromWords([value]), width: 4, write: true, increment: true }).code;
+    return this.#access({ ap, address, bytes: fromWords([value]), width: 4, write: true, increment: true })
+      .code;
   }
 
   #memory(command: MemoryCommand, block: Uint8Array, forced: number | undefined): Phase {
@@ -240,26 +230,17 @@ export class TargetCommands {
     const ap = fields.u8();
     if (sizeBytes === 0) return { kind: "none" }; // The firmware then waits for a data phase that never comes.
     const run = (bytes: Uint8Array): void => {
-      const refused = forced ?? this.#sizeStatus(command, address, sizeBytes);
+      const refused = forced ?? sizeStatus(command, this.#personality, address, sizeBytes);
       this.#last =
-        refused === undefined ? this.#access({ ap, address, bytes, ...command }) : { code: refused, address: 0 };
+        refused === undefined
+          ? this.#access({ ap, address, bytes, ...command })
+          : { code: refused, address: 0 };
     };
     if (command.write) return { kind: "out", sizeBytes, accept: run };
     // A single byte comes back as two.
     const bytes = new Uint8Array(command.width === 1 && sizeBytes === 1 ? 2 : sizeBytes);
     run(bytes.subarray(0, sizeBytes));
     return { kind: "in", bytes };
-  }
-
-  /** undefined, or why the firmware does not even try. */
-  #sizeStatus({ width, write }: MemoryCommand, address: number, sizeBytes: number): number | undefined {
-    if (address % width !== 0 || sizeBytes % width !== 0) return status.alignment;
-    const { longest8BitBytes, broken8BitReadBytes } = this.#personality;
-    if (sizeBytes > (width === 1 ? longest8BitBytes : longestBlockBytes)) return status.commandError;
-    if (width === 1 && !write && broken8BitReadBytes !== undefined && sizeBytes > broken8BitReadBytes) {
-      return status.commandError;
-    }
-    return undefined;
   }
 
   /** One access to memory behind a MEM-AP, with everything that can stand in its way. */
@@ -298,31 +279,18 @@ export class TargetCommands {
       kind: "out",
       sizeBytes: batchBytes(count),
       accept: (data) => {
-        this.#batch = batchReply(forced === undefined ? this.#runBatch(data, count) : forcedResults(forced, count));
+        this.#batch = batchReply(
+          forced === undefined ? this.#runBatch(data, count) : forcedResults(forced, count),
+        );
       },
     };
   }
 
-  #runBatch(data: Uint8Array, count: number): { value: number; status: number }[] {
-    let ap = 0;
-    let address = 0;
-    return readBatch(data, count).map((operation) => {
-      switch (operation.kind) {
-        case "access-port":
-          ap = operation.ap;
-          return { value: 0, status: this.#apStatus(ap) };
-        case "address":
-          address = operation.address;
-          return { value: 0, status: status.ok };
-        case "read": {
-          const { code, value } = this.#readWord(ap, operation.address);
-          return { value, status: code };
-        }
-        case "write":
-          return { value: 0, status: this.#writeWord(ap, address, operation.value) };
-        case "unknown":
-          return { value: 0, status: status.commandError };
-      }
+  #runBatch(data: Uint8Array, count: number): BatchResult[] {
+    return runBatch(data, count, {
+      select: (ap) => this.#apStatus(ap),
+      read: (ap, address) => this.#readWord(ap, address),
+      write: (ap, address, value) => this.#writeWord(ap, address, value),
     });
   }
 
@@ -361,6 +329,6 @@ function slices(bytes: Uint8Array, width: number): Uint8Array[] {
   return Array.from({ length: bytes.length / width }, (_, i) => bytes.subarray(i * width, (i + 1) * width));
 }
 
-function forcedResults(code: number, count: number): { value: number; status: number }[] {
-  return Array.from({ length: count }, () => ({ value: 0, status: code }));
+function forcedResults(code: number, count: number): BatchResult[] {
+  return Array.from({ length: count }, () => ({ value: 0, code }));
 }

@@ -27,21 +27,26 @@ export function build(yargs: Argv): Argv {
 export async function run(args: Arguments, context: CommandContext): Promise<number> {
   const folder = textOption(args, "dir") ?? (await mkdtemp(join(tmpdir(), "sfi-demo-")));
   await mkdir(folder, { recursive: true });
-  const at = (name: string) => join(folder, name);
-  await writeFile(at("firmware.bin"), exampleFirmware());
-  await writeFile(at("key.bin"), randomBytes(16), { mode: 0o600 });
-  await writeFile(at("nonce.bin"), randomBytes(12), { mode: 0o600 });
+  await writeFile(join(folder, "firmware.bin"), exampleFirmware());
+  await writeFile(join(folder, "key.bin"), randomBytes(16), { mode: 0o600 });
+  await writeFile(join(folder, "nonce.bin"), randomBytes(12), { mode: 0o600 });
+  context.say(`in ${folder}:`);
+  const before = process.cwd();
+  process.chdir(folder);
+  try {
+    return await runCommands(context);
+  } finally {
+    process.chdir(before);
+  }
+}
 
-  const probe = ["--probe", `virtual:h753,state=${at("chip.state")}`];
-  const secrets = ["--key", at("key.bin"), "--nonce", at("nonce.bin")];
-  const firmware = `${at("firmware.bin")}@0x08000000`;
-  const globals = [
-    ...(context.options.json ? ["--json"] : []),
-    ...(context.options.color ? [] : ["--no-color"]),
-  ];
-  const logs = ["--log-dir", at("runs")];
+async function runCommands(context: CommandContext): Promise<number> {
+  const probe = ["--probe", "virtual:h753,state=chip.state"];
+  const secrets = ["--key", "key.bin", "--nonce", "nonce.bin"];
+  const firmware = "firmware.bin@0x08000000";
+  const expect = ["--expect", "options.csv"];
   const commands: string[][] = [
-    ["options", "csv", "--device", device, "--out", at("options.csv"), "SECURITY=1", "ST_RAM_SIZE=3"],
+    ["options", "csv", "--device", device, "--out", "options.csv", "SECURITY=1"],
     [
       ...[
         "package",
@@ -52,40 +57,37 @@ export async function run(args: Arguments, context: CommandContext): Promise<num
         firmware,
         ...secrets,
         "--options",
-        at("options.csv"),
+        "options.csv",
       ],
-      ...["--ram-size", "0x1E000", "--token", "0x081FF000", "--out", at("demo.sfi")],
+      ...["--ram-size", "0x1E000", "--token", "0x081FF000", "--out", "demo.sfi"],
     ],
     ["inspect", ...probe],
-    ["plan", "--device", device, "--package", at("demo.sfi"), "--expect", at("options.csv"), ...secrets],
+    ["plan", "--device", device, "--package", "demo.sfi", ...expect, ...secrets],
     [
-      ...["install", ...probe, "--package", at("demo.sfi"), "--development-license", ...secrets],
-      ...["--expect", at("options.csv"), "--license-dir", at("licenses"), ...logs],
+      ...["install", ...probe, "--package", "demo.sfi", "--development-license", ...secrets, ...expect],
+      ...["--license-dir", "licenses", "--log-dir", "runs"],
     ],
     ["flash", "verify", ...probe, "--file", firmware],
   ];
   for (const command of commands) {
-    const code = await show(context, [...command, ...globals]);
+    const code = await show(context, command);
     if (code !== 0) return code;
   }
-  return checkRecords(context, at("runs"), globals);
+  return checkRecords(context, "runs");
 }
 
-async function checkRecords(
-  context: CommandContext,
-  folder: string,
-  globals: readonly string[],
-): Promise<number> {
+async function checkRecords(context: CommandContext, folder: string): Promise<number> {
   const names = await readdir(folder);
   const file = (ending: string) => join(folder, names.find((name) => name.endsWith(ending)) ?? "");
-  const journal = await show(context, ["journal", "verify", file(".journal.ndjson"), ...globals]);
+  const journal = await show(context, ["journal", "verify", file(".journal.ndjson")]);
   if (journal !== 0) return journal;
-  return show(context, ["report", "verify", file(".report.json"), ...globals]);
+  return show(context, ["report", "verify", file(".report.json")]);
 }
 
 async function show(context: CommandContext, words: readonly string[]): Promise<number> {
+  const { json, color } = context.options;
   context.say(`\n$ sfi ${words.join(" ")}`);
-  return context.runCommand(words);
+  return context.runCommand([...words, ...(json ? ["--json"] : []), ...(color ? [] : ["--no-color"])]);
 }
 
 /** A vector table (stack pointer, reset vector) and then bytes that differ everywhere, so that any mix-up shows. */

@@ -58,7 +58,7 @@ function describe({ probe, debug, identity, millivolts }: ConnectedTarget, secur
       cpuid: hex32(identity.cpuid),
       uid: identity.uid,
       flashSizeBytes: identity.flashSizeBytes,
-      bootloaderVersion: identity.bootloaderVersion,
+      bootloaderVersion: `${identity.bootloaderVersion >> 4}.${identity.bootloaderVersion & 15}`,
       securityExtension: identity.variant.facets.security,
     },
     security: {

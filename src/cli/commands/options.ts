@@ -3,14 +3,14 @@ import { hex32, hexNumber } from "../../bytes/hex.ts";
 import { StationError } from "../../errors/station-error.ts";
 import { installVariant } from "../../install/variants.ts";
 import { formatOptionCsv, parseOptionCsv } from "../../package/option-csv.ts";
-import type { DeviceManifest, FieldValues, Variant } from "../../target/manifest-types.ts";
+import type { FieldValues } from "../../target/manifest-types.ts";
 import {
   applyFields,
+  csvWordsOf,
   type DecodedField,
   decodeOptionBytes,
   defaultOptionBytes,
-  differences,
-  fieldsOf,
+  diffOptionBytes,
   type OptionBytes,
   optionWordsFromCsv,
 } from "../../target/option-bytes.ts";
@@ -56,14 +56,13 @@ async function set(args: Arguments, context: CommandContext, words: readonly str
   const fields = assignments(words);
   await withTarget(args, context, "normal", async ({ identity, debug, clock, probe, readOptionBytes }) => {
     const { manifest, variant } = identity;
-    refuseHidden(manifest, variant, fields);
     const now = await readOptionBytes();
-    const wanted = applyFields(manifest, variant, now, fields);
-    const changes = differences(manifest, variant, wanted, now);
-    const json = changes.map(({ field, expected, actual }) => ({
+    const wanted = applyFields(manifest, variant, now, fields, { hidden: false });
+    const changes = diffOptionBytes(manifest, variant, now, wanted);
+    const json = changes.map(({ field, from, to }) => ({
       field,
-      from: hexNumber(actual),
-      to: hexNumber(expected),
+      from: hexNumber(from),
+      to: hexNumber(to),
     }));
     const text = () =>
       json.map(({ field, from, to }) => `${field}  ${from} -> ${to}`).join("\n") || "nothing to change";
@@ -78,17 +77,7 @@ async function set(args: Arguments, context: CommandContext, words: readonly str
   return 0;
 }
 
-/** Fields that RSS and the install own are not for people: a set RSS1 would make the part wait for an install. */
-function refuseHidden(manifest: DeviceManifest, variant: Variant, values: FieldValues): void {
-  for (const { name, field } of fieldsOf(manifest, variant)) {
-    const value = values[name];
-    if (field.hidden !== true || value === undefined) continue;
-    const detail = "it belongs to RSS";
-    throw StationError.of("OPTION_VALUE_ILLEGAL", { field: name, value: hexNumber(value), detail });
-  }
-}
-
-async function csv(args: Arguments, context: CommandContext, words: readonly string[]): Promise<number> {
+async function csv(args: Arguments, context: CommandContext, given: readonly string[]): Promise<number> {
   const manifest = findManifest(await loadManifests(), requiredNumber(args, "device"));
   const variant = installVariant(manifest);
   const out = textOption(args, "out");
@@ -97,21 +86,19 @@ async function csv(args: Arguments, context: CommandContext, words: readonly str
       manifest,
       variant,
       defaultOptionBytes(manifest, variant),
-      assignments(words),
+      assignments(given),
+      { hidden: false },
     );
-    const rows = manifest.sfi.csvRows;
-    const values = rows.map(({ register }) => optionBytes.words.get(register) ?? 0);
-    await writeOutput(
-      out,
-      formatOptionCsv(
-        rows.map(({ name }) => name),
-        values,
-      ),
+    const names = manifest.sfi.csvRows.map(({ name }) => name);
+    const words = csvWordsOf(manifest, variant, optionBytes);
+    await writeOutput(out, formatOptionCsv(names, words));
+    const rows = names.map((name, i) => ({ name, value: hex32(words[i] ?? 0) }));
+    printResult(context, { file: out, rows }, () =>
+      rows.map(({ name, value }) => `${name},${value}`).join("\n"),
     );
-    printFields(context, decodeOptionBytes(manifest, variant, optionBytes));
     return 0;
   }
-  const [file, ...more] = words;
+  const [file, ...more] = given;
   if (file === undefined || more.length > 0) {
     throw StationError.of("USAGE_INVALID", {
       detail: "options csv takes one FILE, or --out with NAME=VALUE…",
