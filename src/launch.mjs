@@ -11,7 +11,7 @@ const [task = "demo", ...args] = process.argv.slice(2);
 const tasks = {
   demo: () => node(["dist/src/cli/main.js", "demo", ...args]),
   docs: () => node(["dist/src/cli/generate-docs.js", ...args]),
-  bench: () => node(["dist/test/bench/run.js", ...args]),
+  bench: () => node(["test/bench/run.mjs", ...args]),
   test: () => node(["node_modules/vitest/vitest.mjs", "run", ...args]),
 };
 

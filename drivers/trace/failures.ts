@@ -14,8 +14,7 @@ type Remake = (text: (name: string) => string | number) => StationError;
 
 /** Every error a bulk port or its opener may throw (src/ports/bulk.ts); anything else is recorded as INTERNAL. */
 const remakes = {
-  USB_TIMEOUT: (p) =>
-    StationError.of("USB_TIMEOUT", { transfer: p("transfer"), timeoutMs: p("timeoutMs") }),
+  USB_TIMEOUT: (p) => StationError.of("USB_TIMEOUT", { transfer: p("transfer"), timeoutMs: p("timeoutMs") }),
   USB_STALL: (p) => StationError.of("USB_STALL", { transfer: p("transfer") }),
   USB_OVERFLOW: (p) => StationError.of("USB_OVERFLOW", { transfer: p("transfer") }),
   USB_IO: (p) => StationError.of("USB_IO", { transfer: p("transfer"), detail: p("detail") }),
@@ -23,8 +22,7 @@ const remakes = {
   PROBE_LOST: () => StationError.of("PROBE_LOST", {}),
   PROBE_BUSY: (p) => StationError.of("PROBE_BUSY", { probe: p("probe") }),
   PROBE_NOT_FOUND: (p) => StationError.of("PROBE_NOT_FOUND", { wanted: p("wanted") }),
-  PROBE_UNSUPPORTED: (p) =>
-    StationError.of("PROBE_UNSUPPORTED", { probe: p("probe"), detail: p("detail") }),
+  PROBE_UNSUPPORTED: (p) => StationError.of("PROBE_UNSUPPORTED", { probe: p("probe"), detail: p("detail") }),
   INTERNAL: (p) => StationError.of("INTERNAL", { detail: p("detail") }),
 } as const satisfies Record<string, Remake>;
 

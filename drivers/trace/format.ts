@@ -76,7 +76,10 @@ export function decodeHeader(line: string): TraceHeader {
   const { kind, selector, vendorId, productId, serial } = attachment;
   demand(kind === "usb" || kind === "virtual" || kind === "replay", "attachment.kind is not known");
   demand(typeof selector === "string" && typeof serial === "string", "selector or serial is no text");
-  demand(isWhole(vendorId, 0xffff) && isWhole(productId, 0xffff), "vendorId or productId is no 16-bit number");
+  demand(
+    isWhole(vendorId, 0xffff) && isWhole(productId, 0xffff),
+    "vendorId or productId is no 16-bit number",
+  );
   return { time, attachment: { kind, selector, vendorId, productId, serial } };
 }
 
@@ -121,7 +124,10 @@ function decodeData(value: unknown): Uint8Array | undefined {
 function decodeFailure(code: unknown, parameters: unknown = {}): TraceFailure | undefined {
   if (code === undefined) return undefined;
   demand(isFailureCode(code), `error ${String(code)} is none that a transfer can have`);
-  demand(isObject(parameters) && Object.values(parameters).every(isTextOrNumber), "parameters are not usable");
+  demand(
+    isObject(parameters) && Object.values(parameters).every(isTextOrNumber),
+    "parameters are not usable",
+  );
   return { code, parameters: parameters as FailureParameters };
 }
 

@@ -59,9 +59,7 @@ export async function readTrace(
 }
 
 /** Lines without their ends; a last line may lack its own. */
-async function* textLines(
-  chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
-): AsyncGenerator<string> {
+async function* textLines(chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): AsyncGenerator<string> {
   const decoder = new TextDecoder();
   let rest = "";
   for await (const chunk of chunks) {

@@ -1,7 +1,7 @@
 import type { BulkOpener, BulkPort, Clock } from "../../src/ports/index.ts";
 import { toFailure } from "./failures.ts";
 import { encodeHeader, encodeRecord, type TraceRecord } from "./format.ts";
-import { blank, createSecrets, hiddenRange } from "./secrets.ts";
+import { createSecrets, withoutSecrets } from "./secrets.ts";
 
 /** Where the lines of a trace go. */
 export interface TraceSink {
@@ -35,21 +35,10 @@ export function recordingOpener(opener: BulkOpener, sink: TraceSink, clock: Cloc
   let lastMs = 0;
 
   function write(happening: Happening): void {
-    const { op, size, data, failure } = happening;
-    const spans = data === undefined ? [] : secrets.find(data);
     lastMs = Math.max(lastMs, clock.monotonicMs() - startMs);
     lines += 1;
-    const record = {
-      n: lines,
-      t: lastMs,
-      phase,
-      op,
-      ...(size === undefined ? {} : { size }),
-      ...(data === undefined ? {} : { data: blank(data, spans) }),
-      ...(data === undefined ? {} : { hidden: spans.map((span) => hiddenRange(data, span)) }),
-      ...(failure === undefined ? {} : { failure }),
-    };
-    sink.append(encodeRecord(record));
+    const record = { n: lines, t: lastMs, phase, ...happening };
+    sink.append(encodeRecord(withoutSecrets(record, secrets)));
   }
 
   async function recorded<Result>(

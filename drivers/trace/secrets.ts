@@ -1,9 +1,9 @@
 import { sha256Hex } from "../../src/bytes/digest.ts";
-import type { HiddenRange } from "./format.ts";
+import type { HiddenRange, TraceRecord } from "./format.ts";
 
 /** Byte strings that must not stand in a trace: licenses. Filled in as a run learns them. */
 export interface Secrets {
-  /** @throws RangeError for fewer than 16 bytes: so little cannot be told from other data */
+  /** Fewer than four bytes cannot be told from other data and are not found. */
   hide(secret: Uint8Array): void;
   /** Where pieces of any secret stand in `data`; in order, not overlapping. */
   find(data: Uint8Array): readonly Span[];
@@ -30,10 +30,9 @@ export function createSecrets(): Secrets {
   const pieces = new Map<number, { readonly secret: Uint8Array; readonly at: number }[]>();
 
   function hide(secret: Uint8Array): void {
-    if (secret.length < digestBytes) throw new RangeError(`a secret has at least ${digestBytes} bytes`);
     const own = Uint8Array.from(secret);
     known.push(own);
-    const places = Array.from({ length: own.length - pieceBytes + 1 }, (_, at) => at);
+    const places = Array.from({ length: Math.max(0, own.length - pieceBytes + 1) }, (_, at) => at);
     const distinctive = places.filter((at) => isDistinctive(own, at));
     // A secret of nothing but repetition has to be found by what it has.
     for (const at of distinctive.length > 0 ? distinctive : places) {
@@ -67,14 +66,22 @@ export function createSecrets(): Secrets {
   return { hide, find, recall };
 }
 
+/** The record with zeros and markers in the place of secrets. */
+export function withoutSecrets(record: TraceRecord, secrets: Pick<Secrets, "find">): TraceRecord {
+  const { data } = record;
+  const spans = data === undefined ? [] : secrets.find(data);
+  if (data === undefined || spans.length === 0) return record;
+  return { ...record, data: blank(data, spans), hidden: spans.map((span) => hiddenRange(data, span)) };
+}
+
 /** The marker of a hidden stretch of `data`. */
-export function hiddenRange(data: Uint8Array, { offset, length }: Span): HiddenRange {
+function hiddenRange(data: Uint8Array, { offset, length }: Span): HiddenRange {
   if (length < digestBytes) return { offset, length };
   return { offset, length, sha256: sha256Hex(data.subarray(offset, offset + length)) };
 }
 
 /** A copy of `data` with zeros in the stretches. */
-export function blank(data: Uint8Array, spans: readonly Span[]): Uint8Array {
+function blank(data: Uint8Array, spans: readonly Span[]): Uint8Array {
   const copy = Uint8Array.from(data);
   for (const { offset, length } of spans) copy.fill(0, offset, offset + length);
   return copy;

@@ -18,6 +18,7 @@ import { type TransferCounts, VirtualPort } from "./stlink/port.ts";
 import { VirtualProbe } from "./stlink/probe.ts";
 import { LinkTimer } from "./timing.ts";
 
+export { type ChipName, chipNames } from "./chips.ts";
 export { parseVirtualSelector, type VirtualConfig } from "./selector.ts";
 
 /** One virtual probe with one virtual chip and their own time. */
@@ -39,7 +40,7 @@ export interface VirtualBench {
 
 /**
  * Sets up the bench a selector describes. A chip found in a state file has had power and time since its last run:
- * whatever was under way has ended, and a chip that had lost its supply has it again.
+ * whatever was under way has ended, a chip that had lost its supply has it again, and NRST is high.
  * @param options.clock another clock than one of its own, for benches whose host lives in real time
  * @throws STATE_FILE_INVALID, PROBE_BUSY, FILE_UNREADABLE, FAULT_SCRIPT_INVALID
  */
@@ -72,9 +73,11 @@ function assemble(
   requireUid(config, chip);
   chip.settle(true);
   chip.powerOn();
+  chip.setNrst(false);
   const engine = new FaultEngine(faults, chip, clock);
   chip.observer = engine;
-  const personality: Personality = personalities[config.probe];
+  const strict = config.strict ?? true;
+  const personality: Personality = { ...personalities[config.probe], opensCoreApOnEnter: !strict };
   const counts: TransferCounts = { count: 0, bytesOut: 0, bytesIn: 0 };
   const violations: string[] = [];
   const makeDevice = (): UsbDevice => {
@@ -107,8 +110,9 @@ function assemble(
       faults: engine,
       counts,
       violations,
-      strict: config.strict ?? true,
+      strict,
       leaveBus: (returnsAfterMs) => {
+        openPorts = 0;
         engine.detach(returnsAfterMs);
         device = makeDevice();
         chip.setNrst(engine.nrstStuck() === "low");

@@ -19,7 +19,7 @@ export interface VirtualConfig {
   readonly faultFile?: string;
   /** Faults besides those of the file. */
   readonly faults?: readonly Fault[];
-  /** False: framing mistakes of the host stall instead of throwing. */
+  /** False: framing mistakes of the host stall instead of throwing, and AP0 is open without having been opened. */
   readonly strict?: boolean;
 }
 

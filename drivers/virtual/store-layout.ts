@@ -17,7 +17,7 @@ const flashWords = [
 ] as const;
 
 const systemWords = [
-  ...(["initialized", "powered", "debugClosed", "apb4enr", "dbgmcuCr"] as const),
+  ...(["initialized", "powered", "debugClosed", "nrstLow", "apb4enr", "dbgmcuCr"] as const),
   ...(["rssRunning", "rssStep", "rssRefusal", "rssTokenSectorUsed"] as const),
   ...(["uid0", "uid1", "uid2"] as const),
 ] as const;

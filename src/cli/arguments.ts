@@ -70,7 +70,12 @@ export function targetOptions(builder: Argv): Argv {
       array: true,
       requiresArg: true,
       nargs: 1,
-      describe: "usb:<serial>, usb@<bus>-<ports> or virtual:<chip>[,key=value…] (SFI_PROBE)",
+      describe: "usb:<serial>, usb@<bus>-<ports>, virtual:<chip>[,key=value…] or replay:<trace> (SFI_PROBE)",
+    })
+    .option("trace", {
+      type: "string",
+      requiresArg: true,
+      describe: "write every USB transfer to this new file; licenses are left out of it",
     })
     .option("clock", { type: "string", describe: "highest SWD clock in kHz", default: "24000" })
     .option("mode", { choices: ["normal", "hot-plug", "under-reset"] as const, describe: "how to connect" });

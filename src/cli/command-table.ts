@@ -74,6 +74,11 @@ export const commandTable: readonly CommandEntry[] = [
     load: () => import("./commands/journal.ts"),
   },
   {
+    command: "trace <action> <file>",
+    describe: "show | convert: recorded USB transfers and usbmon captures",
+    load: () => import("./commands/trace.ts"),
+  },
+  {
     command: "report <action> <file>",
     describe: "show | verify: a run's report",
     load: () => import("./commands/report.ts"),
@@ -82,6 +87,11 @@ export const commandTable: readonly CommandEntry[] = [
     command: "doctor",
     describe: "permissions, udev rules, versions, probe firmware",
     load: () => import("./commands/doctor.ts"),
+  },
+  {
+    command: "virtual <action> [words..]",
+    describe: "run: any program, with virtual ST-LINKs on its USB bus",
+    load: () => import("./commands/virtual.ts"),
   },
   {
     command: "demo",

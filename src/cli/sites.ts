@@ -1,3 +1,4 @@
+import { join, parse } from "node:path";
 import { execa } from "execa";
 import { StationError } from "../errors/station-error.ts";
 import type { CommandContext } from "./context.ts";
@@ -51,9 +52,17 @@ function siteArguments(selector: string, site: string): string[] {
   for (let i = 0; i < words.length; i++) {
     const word = words[i] ?? "";
     if (word === "--probe" || word === "--site") i++;
+    else if (word === "--trace") kept.push(word, siteFile(words[++i] ?? "", site));
+    else if (word.startsWith("--trace=")) kept.push("--trace", siteFile(word.slice(8), site));
     else if (!word.startsWith("--probe=") && !word.startsWith("--site=")) kept.push(word);
   }
   return [...kept, "--probe", selector, "--site", site];
+}
+
+/** A file of one site's own: `run.ndjson` is `run.1.ndjson` at site 1. */
+function siteFile(file: string, site: string): string {
+  const { dir, name, ext } = parse(file);
+  return join(dir, `${name}.${site}${ext}`);
 }
 
 function prefix(line: string, site: string, context: CommandContext): string {

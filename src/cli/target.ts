@@ -6,7 +6,7 @@ import { identifyTarget, type TargetIdentity } from "../target/identify.ts";
 import type { OptionBytes } from "../target/option-bytes.ts";
 import { readOptionBytes } from "../target/option-controller.ts";
 import { numberOption, oneProbeSelector, textOption } from "./arguments.ts";
-import { openBench } from "./bench.ts";
+import { openBench, traceRequest } from "./bench.ts";
 import type { Arguments } from "./command.ts";
 import type { CommandContext } from "./context.ts";
 import { loadManifests } from "./manifests.ts";
@@ -31,7 +31,7 @@ export async function withTarget<T>(
   fallbackMode: "normal" | "hot-plug",
   work: (target: ConnectedTarget) => Promise<T>,
 ): Promise<T> {
-  const bench = await openBench(oneProbeSelector(args, context.env));
+  const bench = await openBench(oneProbeSelector(args, context.env), traceRequest(args, context));
   try {
     const manifests = await loadManifests();
     const probe = await bench.openProbe();

@@ -104,7 +104,7 @@ type RunEnd = Pick<InstallResult, "outcome" | "error" | "durationMs">;
 
 /** Journals the end. A proof that could not be recorded is no proof: the run is then unproven. */
 async function recordEnd(session: InstallSession, end: RunEnd): Promise<InstallResult> {
-  const { recorder, endFields } = session.ports;
+  const { recorder } = session.ports;
   const result: InstallResult = {
     ...end,
     exit: end.error?.exit ?? 0,
@@ -119,7 +119,7 @@ async function recordEnd(session: InstallSession, end: RunEnd): Promise<InstallR
       licenseSpent: result.licenseSpent,
       durationMs: result.durationMs,
       proofs: session.proofs,
-      ...endFields,
+      ...session.ports.endFields(),
     });
     return result;
   } catch (thrown) {

@@ -42,8 +42,8 @@ export interface InstallPorts {
   confirm(plan: InstallPlan): Promise<boolean>;
   /** Told of every state as it is entered (progress, fault scripts of the virtual bench). */
   onState(state: State): void;
-  /** Put into the run_end event: names of journal and report. */
-  readonly endFields: Readonly<Record<string, unknown>>;
+  /** Put into the run_end event: names of journal and report, figures of the bench. */
+  endFields(): Readonly<Record<string, unknown>>;
 }
 
 /** One statement of the verdict and what it rests on. */

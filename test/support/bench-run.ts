@@ -201,7 +201,7 @@ export async function runOnBench(options: BenchRunOptions): Promise<BenchRun> {
           bench.enterState(state);
           options.onState?.(state);
         },
-        endFields: {},
+        endFields: () => ({}),
       },
     ),
   );

@@ -156,7 +156,7 @@ export class VirtualChip {
   setNrst(low: boolean): void {
     if (low === this.core.heldInReset) return;
     this.settle();
-    this.core.heldInReset = low;
+    this.store.set("nrstLow", low ? 1 : 0);
     if (!this.powered) return;
     if (low) this.#enterReset();
     else this.#leaveReset();

@@ -64,8 +64,6 @@ export class Core {
   readonly #store: ChipStore;
   readonly #host: CoreHost;
   #serviceDoneMs = 0;
-  /** True while NRST holds the core. */
-  heldInReset = false;
 
   constructor(store: ChipStore, host: CoreHost) {
     this.#store = store;
@@ -74,6 +72,11 @@ export class Core {
 
   get halted(): boolean {
     return this.#store.get("halted") === 1;
+  }
+
+  /** True while NRST holds the core. */
+  get heldInReset(): boolean {
+    return this.#store.get("nrstLow") === 1;
   }
 
   /** State after power-on: debug off. */

@@ -18,6 +18,7 @@ const quietBlocks = [
   { base: 0x58024400, sizeBytes: 0x400 }, // RCC
   { base: 0x58024800, sizeBytes: 0x400 }, // PWR
   { base: 0x5c001000, sizeBytes: 0x400 }, // DBGMCU
+  { base: 0x5c003000, sizeBytes: 0x2000 }, // SWO and its trace funnel SWTF (RM0433 60.5)
 ] as const;
 
 /** A word of the peripherals a debugger looks at; undefined where nothing answers. */

@@ -10,8 +10,8 @@ import { readSystemMemory } from "./system-memory.ts";
 const flashRegisters = { base: 0x52002000, sizeBytes: 0x400 } as const;
 const itcmAlias = 0x00200000;
 const ppb = { base: 0xe0000000, end: 0xe0100000 } as const;
-/** APB-D: DBGMCU at 0xE00E1000 mirrors 0x5C001000 and answers even while the core is held in reset. */
-const apbDebug = { base: 0xe00e1000, sizeBytes: 0x400, mirrorOf: 0x5c001000 } as const;
+/** APB-D: DBGMCU, SWO and SWTF at 0xE00E1000 mirror 0x5C001000 and answer even while the core is held in reset. */
+const apbDebug = { base: 0xe00e1000, sizeBytes: 0x4000, mirrorOf: 0x5c001000 } as const;
 
 /** The parts of a chip that a debugger reaches over its access ports. */
 export interface BusParts {

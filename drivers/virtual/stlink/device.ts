@@ -5,10 +5,12 @@ import type { VirtualProbe } from "./probe.ts";
 
 const commandBytes = 16;
 
-/** A transfer the probe's framing does not allow. */
-export interface Violation {
-  readonly detail: string;
-}
+/** What becomes of the bytes of an OUT transfer; a violation is something the framing does not allow. */
+export type OutAnswer =
+  | { readonly kind: "taken" }
+  | { readonly kind: "stall" }
+  | { readonly kind: "violation"; readonly detail: string };
+const taken: OutAnswer = { kind: "taken" };
 
 /** What the host gets when it asks for IN data. */
 export type InAnswer =
@@ -41,31 +43,33 @@ export class UsbDevice {
   }
 
   /** Takes the bytes of one OUT transfer. */
-  out(data: Uint8Array): Violation | undefined {
+  out(data: Uint8Array): OutAnswer {
     this.#link.out(data.length);
     if (this.#expected !== undefined) return this.#data(data, this.#expected.sizeBytes);
+    // The data of a command the probe has refused.
+    if (this.#stalled && data.length !== commandBytes) return { kind: "stall" };
     if (data.length !== commandBytes)
-      return { detail: `${data.length} bytes where a 16-byte command belongs` };
+      return violation(`${data.length} bytes where a 16-byte command belongs`);
     if (this.#replies.length > this.#lateReplies)
-      return { detail: "a command while a reply has not been fetched" };
+      return violation("a command while a reply has not been fetched");
     const phase = this.probe.accept(data);
     this.#stalled = phase.kind === "stall";
     if (phase.kind === "in") this.#replies.push(phase.bytes);
     if (phase.kind === "out") this.#expected = phase;
-    return undefined;
+    return taken;
   }
 
-  #data(data: Uint8Array, sizeBytes: number): Violation | undefined {
+  #data(data: Uint8Array, sizeBytes: number): OutAnswer {
     this.#received.push(data);
     const received = concatBytes(...this.#received);
     if (received.length > sizeBytes)
-      return { detail: `${received.length} data bytes where ${sizeBytes} belong` };
-    if (received.length < sizeBytes) return undefined;
+      return violation(`${received.length} data bytes where ${sizeBytes} belong`);
+    if (received.length < sizeBytes) return taken;
     const accept = this.#expected?.accept;
     this.#expected = undefined;
     this.#received = [];
     accept?.(received);
-    return undefined;
+    return taken;
   }
 
   /** The reply an IN transfer fetches. */
@@ -91,4 +95,8 @@ export class UsbDevice {
     this.#received = [];
     this.#stalled = false;
   }
+}
+
+function violation(detail: string): OutAnswer {
+  return { kind: "violation", detail };
 }

@@ -21,6 +21,11 @@ export interface Personality {
   readonly broken8BitReadBytes?: number;
   /** Most operations of one RW_MISC batch. */
   readonly batchOperations: number;
+  /**
+   * Entering SWD opens AP0, so that hosts that know nothing of access ports can work: stlink-tools 1.7 never opens one
+   * and reads an STM32U5 through V3J12 (stlink-org/stlink issue 1301). Left out: only INIT_AP does, as OpenOCD has it.
+   */
+  readonly opensCoreApOnEnter?: boolean;
 }
 
 const v2 = {

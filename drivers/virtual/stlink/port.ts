@@ -46,8 +46,9 @@ export class VirtualPort implements BulkPort {
     this.#before(fault, transfer, timeoutMs);
     if (fault?.kind === "disconnect" && fault.when === "middle") this.#leave(fault);
     counts.bytesOut += data.length;
-    const violation = device.out(command === undefined ? faults.flip(data) : data);
-    if (violation !== undefined) this.#violate(violation.detail, transfer);
+    const answer = device.out(command === undefined ? faults.flip(data) : data);
+    if (answer.kind === "stall") throw this.#stall(transfer);
+    if (answer.kind === "violation") this.#violate(answer.detail, transfer);
     if (fault?.kind === "disconnect") this.#leave(fault);
   }
 
@@ -83,7 +84,7 @@ export class VirtualPort implements BulkPort {
   async close(): Promise<void> {
     if (!this.#open) return;
     this.#open = false;
-    this.#parts.closed();
+    if (!this.#lost) this.#parts.closed();
   }
 
   /** One turn of the event loop, so that signals and timers of the process get their chance. */

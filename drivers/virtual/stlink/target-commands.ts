@@ -59,6 +59,7 @@ export class TargetCommands {
     this.disconnect();
     this.#epoch = this.#chip.linkEpoch;
     this.#dap.connect();
+    if (this.#personality.opensCoreApOnEnter) this.#openAps.add(0);
     this.#last = { code: status.ok, address: 0 };
     this.#link.swd(8, this.#kilohertz());
   }

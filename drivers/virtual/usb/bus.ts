@@ -20,6 +20,8 @@ const busNumber = 1;
 export interface PluggedDevice {
   /** Where: `<bus>-<port>`, as in a `usb@` selector. */
   readonly path: string;
+  /** Numbers of the interfaces that programs hold. */
+  heldInterfaces(): number[];
   /** Pulls it out. What was under way ends; the device stays open in programs that have it open. */
   unplug(): void;
 }
@@ -95,6 +97,7 @@ export class UsbBus {
     const { device } = await this.#add(model, place);
     return {
       path: sysfsName(place),
+      heldInterfaces: () => device.heldInterfaces,
       unplug: () => {
         device.unplug();
         this.#vanish(place);

@@ -75,6 +75,11 @@ export class UsbfsDevice {
     return interfaceNumber !== undefined && this.#holders.get(interfaceNumber) === handle;
   }
 
+  /** Numbers of the interfaces that programs hold. */
+  get heldInterfaces(): number[] {
+    return [...this.#holders.keys()];
+  }
+
   /** True when a driver or program has any interface, which forbids choosing a configuration (Linux usbfs). */
   get inUse(): boolean {
     return this.#holders.size > 0 || this.#drivers.size > 0;

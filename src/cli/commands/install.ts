@@ -12,7 +12,7 @@ import {
   textList,
   textOption,
 } from "../arguments.ts";
-import { openBench } from "../bench.ts";
+import { openBench, traceRequest } from "../bench.ts";
 import type { Arguments } from "../command.ts";
 import { confirmAtTerminal } from "../confirm.ts";
 import type { CommandContext } from "../context.ts";
@@ -61,7 +61,7 @@ export async function run(args: Arguments, context: CommandContext): Promise<num
   const pkg = await readPackageFile(requiredText(args, "package"));
   const key = await readPackageKey(args);
   const manifest = findManifest(manifests, deviceId ?? manifests[0]?.device.id ?? 0);
-  const bench = await openBench(selectors[0]);
+  const bench = await openBench(selectors[0], traceRequest(args, context));
   try {
     return await runInstallCommand(
       {

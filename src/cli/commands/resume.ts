@@ -3,7 +3,7 @@ import { StationError } from "../../errors/station-error.ts";
 import { readJournal } from "../../install/journal.ts";
 import { resumePoint } from "../../install/resume.ts";
 import { numberOption, requiredText, targetOptions, textOption } from "../arguments.ts";
-import { openBench } from "../bench.ts";
+import { openBench, traceRequest } from "../bench.ts";
 import type { Arguments } from "../command.ts";
 import { confirmAtTerminal } from "../confirm.ts";
 import type { CommandContext } from "../context.ts";
@@ -34,7 +34,7 @@ export async function run(args: Arguments, context: CommandContext): Promise<num
   const manifest = findManifest(manifests, deviceId ?? manifests[0]?.device.id ?? 0);
   const expectation = await readExpectation(job, pkg, key, manifest);
   requireSameInputs(journal.events, pkg.digest, expectation?.digest);
-  const bench = await openBench(probeOf(job, context.env));
+  const bench = await openBench(probeOf(job, context.env), traceRequest(args, context));
   try {
     return await runInstallCommand(
       {

@@ -131,6 +131,10 @@ describe("virtual probe, frame by frame", () => {
     await raw.command("F2 22");
     await expect(raw.port.receive(4, 1000)).rejects.toMatchObject({ code: "USB_STALL" });
     expect(await raw.status("F5")).toBe(1);
+    await raw.command("F2 08 00 00 00 24 08 00");
+    await expect(raw.port.send(new Uint8Array(8), 1000)).rejects.toMatchObject({ code: "USB_STALL" });
+    expect(await raw.status("F5")).toBe(1);
+    expect(raw.bench.violations()).toEqual([]);
   });
 
   it("times out where nothing comes, overflows where more comes, waits for a short packet that never comes", async () => {

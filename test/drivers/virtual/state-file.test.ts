@@ -1,11 +1,20 @@
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { openVirtualBench, parseVirtualSelector } from "../../../drivers/virtual/bench.ts";
 import { fromWords } from "../../../src/bytes/bytes.ts";
 import { openRaw, optsrCur, optsrPrg, unlockBank, writeOptions } from "./raw-probe.ts";
+import { area, developmentLicense, exampleOptions, imageHeader, optionContent } from "./sfi-builder.ts";
 
 const root = resolve(import.meta.dirname, "../../..");
 let folder: string;
@@ -64,6 +73,47 @@ describe("state file", () => {
     await again.bench.close();
   });
 
+  it("ends what was under way when nobody looked: an install in the middle of RSS, and NRST held low", async () => {
+    const raw = await open();
+    await raw.enter();
+    const firmware = new Uint8Array(32 * 1024).fill(0x3c);
+    const areas = Buffer.concat([
+      area({ type: "F", address: 0x08000000, content: firmware }, 1, 2),
+      area({ type: "C", content: optionContent(exampleOptions()) }, 2, 2),
+    ]);
+    for (let at = 0; at < areas.length; at += 4096) {
+      await raw.write(0x2402101c + at, areas.subarray(at, at + 4096));
+    }
+    await raw.write(0x24020800, developmentLicense(raw.bench.chip.certificate));
+    await raw.write(0x24021000, imageHeader(2));
+    await raw.write(0x24020c00, fromWords([2, 0x2402101c, areas.length, 0]));
+    await raw.write(0x24020a00, new Uint8Array(8));
+    await writeOptions(raw, { [optsrPrg]: 0x17feaaf0 });
+    await raw.status("F2 3C 00");
+    const beforeReset = join(folder, "before.state");
+    copyFileSync(file, beforeReset);
+    await raw.status("F2 3C 01");
+    await raw.bench.clock.sleep(500);
+    await raw.status("F5");
+    expect(raw.bench.chip.answers()).toBe(false);
+    const inTheMiddle = join(folder, "middle.state");
+    copyFileSync(file, inTheMiddle);
+    await raw.bench.close();
+    const written = (chip: typeof raw.bench.chip) =>
+      chip.flashBytes.subarray(0, 32 * 1024).filter((b) => b === 0x3c);
+    expect(written(raw.bench.chip).length).toBeGreaterThan(0);
+    expect(written(raw.bench.chip).length).toBeLessThan(32 * 1024);
+    const middle = await openRaw(`virtual:h753,state=${inTheMiddle}`);
+    await middle.enter();
+    expect(written(middle.bench.chip).length).toBe(32 * 1024);
+    expect(await middle.readWord(0x24020a00)).toBe(0xee000092);
+    expect(await middle.readWord(optsrCur)).toBe(0x1026aad0);
+    await middle.bench.close();
+    const before = await openRaw(`virtual:h753,state=${beforeReset}`);
+    expect(before.bench.chip.rss.running).toBe(true);
+    await before.bench.close();
+  });
+
   it("refuses foreign, damaged and other chips' files", async () => {
     writeFileSync(file, "not a chip");
     await expect(open()).rejects.toMatchObject({ code: "STATE_FILE_INVALID" });
@@ -93,7 +143,7 @@ describe("state file", () => {
   });
 
   it("loses nothing when the process is killed in the middle", async () => {
-    const out = join(root, "node_modules", ".cache", "virtual-kill-test");
+    const out = join(root, "node_modules", ".cache", `virtual-kill-test-${process.pid}`);
     const project = join(folder, "tsconfig.json");
     writeFileSync(
       project,
@@ -141,6 +191,7 @@ describe("state file", () => {
       console.log("survived");
     `;
     const child = spawnSync(process.execPath, ["--input-type=module", "-e", program], { encoding: "utf8" });
+    rmSync(out, { recursive: true });
     expect({ stderr: child.stderr, stdout: child.stdout, signal: child.signal }).toEqual({
       stderr: "",
       stdout: "",

@@ -32,7 +32,7 @@ describe("install on the virtual bench", () => {
     ]);
     // The chip's own memory, not what was read over the wire.
     const segment = job.segments[0]!;
-    expect(bench.chip.flash.array.bytes.subarray(0, segment.data.length)).toEqual(segment.data);
+    expect(bench.chip.flashBytes.subarray(0, segment.data.length)).toEqual(segment.data);
     await bench.close();
   });
 
@@ -43,7 +43,7 @@ describe("install on the virtual bench", () => {
     const { result, states } = await runOnBench({ job, bench });
     expect(result.outcome).toBe("installed");
     expect(states.filter((state) => state === "detached")).toHaveLength(2);
-    expect(bench.chip.flash.array.bytes.subarray(0, 3000)).toEqual(job.segments[0]!.data);
+    expect(bench.chip.flashBytes.subarray(0, 3000)).toEqual(job.segments[0]!.data);
     await bench.close();
   });
 
@@ -62,7 +62,7 @@ describe("install on the virtual bench", () => {
     ]);
     const { result } = await runOnBench({ job, bench });
     expect(result.outcome).toBe("installed");
-    expect(bench.chip.flash.array.bytes.subarray(0, 182_592)).toEqual(job.segments[0]!.data);
+    expect(bench.chip.flashBytes.subarray(0, 182_592)).toEqual(job.segments[0]!.data);
     await bench.close();
   });
 
