@@ -25,7 +25,13 @@ const allowed: Record<string, readonly string[]> = {
     "src/license",
   ],
   "drivers/stlink": ["src/bytes", "src/errors", "src/ports"],
-  "drivers/trace": ["src/bytes", "src/errors", "src/ports", "drivers/stlink/ids.ts", "drivers/stlink/status.ts"],
+  "drivers/trace": [
+    "src/bytes",
+    "src/errors",
+    "src/ports",
+    "drivers/stlink/ids.ts",
+    "drivers/stlink/status.ts",
+  ],
   "drivers/virtual": ["src/bytes", "src/errors", "src/ports", "@noble/ciphers", "node:crypto", "node:fs"],
 };
 /** The only places within a driver that may touch more of the outside world, by path prefix. */
@@ -48,9 +54,7 @@ function imports(file: string): string[] {
   const text = readFileSync(join(root, file), "utf8");
   return [...text.matchAll(/(?:from|import)\s*\(?\s*"([^"]+)"/g)].map((match) => {
     const specifier = match[1]!;
-    return specifier.startsWith(".")
-      ? relative(root, resolve(root, dirname(file), specifier))
-      : specifier;
+    return specifier.startsWith(".") ? relative(root, resolve(root, dirname(file), specifier)) : specifier;
   });
 }
 
@@ -60,7 +64,12 @@ describe("layout", () => {
       const files = sourceFiles(folder);
       const wrong = files.flatMap((file) =>
         imports(file)
-          .filter((target) => ![folder, ...may, ...exceptionsFor(file)].some((prefix) => target === prefix || target.startsWith(`${prefix}/`)))
+          .filter(
+            (target) =>
+              ![folder, ...may, ...exceptionsFor(file)].some(
+                (prefix) => target === prefix || target.startsWith(`${prefix}/`),
+              ),
+          )
           .map((target) => `${file} -> ${target}`),
       );
       expect(wrong).toEqual([]);

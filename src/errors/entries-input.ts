@@ -117,7 +117,8 @@ export const inputEntries = {
     message: "USB capture {file} cannot be used at packet {packet}: {detail}",
     cause:
       "The file is no pcap or pcapng capture of Linux usbmon, was cut off or damaged, or holds no ST-LINK traffic.",
-    remedy: "Capture again with `tshark -i usbmon<bus> -w F` or Wireshark, and without a limit on the packet size.",
+    remedy:
+      "Capture again with `tshark -i usbmon<bus> -w F` or Wireshark, and without a limit on the packet size.",
   },
   REPLAY_MISMATCH: {
     ...untouched,

@@ -23,7 +23,9 @@ describe("license folder", () => {
     const store = licenseFolder(temporaryFolder());
     await store.save(key, license);
     await store.save(key, license);
-    await expect(store.save(key, new Uint8Array(136))).rejects.toMatchObject({ code: "LICENSE_STORE_FAILED" });
+    await expect(store.save(key, new Uint8Array(136))).rejects.toMatchObject({
+      code: "LICENSE_STORE_FAILED",
+    });
     expect(await store.load(key)).toEqual(license);
   });
 
@@ -33,7 +35,12 @@ describe("license folder", () => {
     await store.save(key, license);
     const file = join(folder, `${key}.license`);
     const whole = readFileSync(file);
-    for (const damaged of [whole.subarray(1), whole.subarray(0, 135), Buffer.alloc(0), Buffer.concat([whole, whole])]) {
+    for (const damaged of [
+      whole.subarray(1),
+      whole.subarray(0, 135),
+      Buffer.alloc(0),
+      Buffer.concat([whole, whole]),
+    ]) {
       writeFileSync(file, damaged);
       await expect(store.load(key)).rejects.toMatchObject({ code: "LICENSE_STORE_DAMAGED" });
       expect(readFileSync(file)).toEqual(damaged);
