@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { type Device, getDeviceList, usb } from "usb";
 import { isStationError, StationError } from "../../src/errors/station-error.ts";
 import type { BulkOpener, BulkPort } from "../../src/ports/index.ts";
@@ -25,7 +26,8 @@ export async function listUsbProbes(): Promise<UsbAttachment[]> {
   for (const device of getDeviceList()) {
     const { idVendor: vendorId, idProduct: productId, iSerialNumber } = device.deviceDescriptor;
     if (stlinkProduct(vendorId, productId) === undefined) continue;
-    const common = { kind: "usb", vendorId, productId, path: pathOf(device) } as const;
+    const path = pathOf(device);
+    const common = { kind: "usb", vendorId, productId, path, emulated: isEmulated(path) } as const;
     try {
       found.push({ ...common, serial: await readSerial(device, iSerialNumber) });
     } catch (thrown) {
@@ -52,6 +54,14 @@ export function libusbOpener(attachment: UsbAttachment): BulkOpener {
 function pathOf(device: Device): string {
   // Platforms without port numbers leave the address, which lasts until the probe is plugged in again.
   return usbPath(device.busNumber, device.portNumbers ?? [device.deviceAddress]);
+}
+
+/**
+ * True for a virtual probe of `sfi virtual run`, which says so in a sysfs attribute that no kernel has. On a real /sys
+ * nobody can add one, so a real probe can never be taken for a virtual one.
+ */
+function isEmulated(path: string): boolean {
+  return existsSync(`/sys/bus/usb/devices/${path}/sfi_virtual_probe`);
 }
 
 /** @throws PROBE_LOST */

@@ -117,7 +117,7 @@ class StlinkProbe implements Probe {
       serial,
       product,
       firmware,
-      real: kind === "usb",
+      real: kind === "usb" && attachment.emulated !== true,
     };
   }
 

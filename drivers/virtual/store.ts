@@ -14,6 +14,7 @@ export class ChipStore {
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
   readonly #sink: StoreSink | undefined;
+  readonly #regions: ReadonlyMap<string, Uint8Array>;
 
   /** @param bytes the whole state, `layout.sizeBytes` long; not copied. */
   constructor(layout: StoreLayout, bytes: Uint8Array, sink?: StoreSink) {
@@ -22,6 +23,12 @@ export class ChipStore {
     this.#bytes = bytes;
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#sink = sink;
+    this.#regions = new Map(
+      Object.entries(layout.regions).map(([name, { offset, sizeBytes }]) => [
+        name,
+        bytes.subarray(offset, offset + sizeBytes),
+      ]),
+    );
   }
 
   /** A word of state, unsigned. */
@@ -39,31 +46,31 @@ export class ChipStore {
 
   /** A view of a region. Read it, but write through `write` and `fill` only. */
   region(name: string): Uint8Array {
-    const { offset, sizeBytes } = this.#place(name);
-    return this.#bytes.subarray(offset, offset + sizeBytes);
+    const region = this.#regions.get(name);
+    if (region === undefined) throw new RangeError(`no region ${name}`);
+    return region;
   }
 
   /** Writes bytes into a region. */
   write(name: string, at: number, data: Uint8Array): void {
     this.region(name).set(data, at);
-    const offset = this.#place(name).offset + at;
-    this.#sink?.(offset, this.#bytes.subarray(offset, offset + data.length));
+    this.#note(name, at, data.length);
   }
 
   /** Fills a part of a region with one value. */
   fill(name: string, at: number, sizeBytes: number, value: number): void {
     this.region(name).fill(value, at, at + sizeBytes);
-    const offset = this.#place(name).offset + at;
-    this.#sink?.(offset, this.#bytes.subarray(offset, offset + sizeBytes));
+    this.#note(name, at, sizeBytes);
   }
 
   #wordOffset(name: WordName): number {
     return this.layout.words.offset + 4 * (indexOfWord.get(name) ?? 0);
   }
 
-  #place(name: string) {
-    const place = this.layout.regions[name];
-    if (place === undefined) throw new RangeError(`no region ${name}`);
-    return place;
+  /** Hands a stretch of a region that has changed to the sink. */
+  #note(name: string, at: number, sizeBytes: number): void {
+    if (this.#sink === undefined) return;
+    const offset = (this.layout.regions[name]?.offset ?? 0) + at;
+    this.#sink(offset, this.#bytes.subarray(offset, offset + sizeBytes));
   }
 }

@@ -8,7 +8,7 @@ import { readOptionBytes } from "../target/option-controller.ts";
 import { readCertificate } from "../target/rss.ts";
 import type { EventOf } from "./machine.ts";
 import { planInstall } from "./plan.ts";
-import { certificateFindings, chipFindings, packageFindings } from "./preflight.ts";
+import { certificateFindings, chipFindings, licenseFindings, packageFindings } from "./preflight.ts";
 import { type InstallSession, need } from "./session.ts";
 
 /** Below this the part's flash cannot be trusted; OpenOCD warns at the same level. */
@@ -18,8 +18,6 @@ const minimumMillivolts = 1500;
 export async function readPackage(session: InstallSession): Promise<EventOf<"idle">> {
   const { package: pkg, expectation } = session.job;
   const parts = partsOf(pkg);
-  await session.ports.licenseSource.check();
-  await session.ports.licenseStore.checkWritable();
   await session.ports.recorder.record("step_end", {
     state: "idle",
     package: { name: pkg.name, digest: pkg.digest, sizeBytes: pkg.sizeBytes, areas: pkg.areas.length },
@@ -122,6 +120,7 @@ export async function inspectChip(session: InstallSession): Promise<EventOf<"ins
     const certificate = await readCertificate(debug, ports.clock, manifest);
     session.certificate = certificate;
     findings.push(...certificateFindings(certificate, session));
+    findings.push(...(await licenseFindings(certificate, session)));
   }
   for (const finding of findings) {
     await ports.recorder.record("warning", { finding: finding.toRecord(), message: finding.message });

@@ -1,5 +1,6 @@
 import { hex32, hexNumber } from "../bytes/hex.ts";
-import { StationError } from "../errors/station-error.ts";
+import { isStationError, StationError } from "../errors/station-error.ts";
+import { checkLicense } from "../license/broker.ts";
 import { parseCertificate } from "../package/certificate.ts";
 import { checkStructure } from "../package/sfi-verify.ts";
 import { firstNotBlank } from "../target/flash.ts";
@@ -81,4 +82,20 @@ export function certificateFindings(certificate: Uint8Array, session: InstallSes
       expected: `product ${productIds.join(" or ")} of device ${hexNumber(identity.deviceId, 3)}`,
     }),
   ];
+}
+
+/** What speaks against the license, its source and its store, before anything is changed for it. */
+export async function licenseFindings(
+  certificate: Uint8Array,
+  session: InstallSession,
+): Promise<StationError[]> {
+  const { licenseSource: source, licenseStore: store } = session.ports;
+  const request = { certificate, packageDigest: session.job.package.digest };
+  try {
+    await checkLicense({ request, source, store, real: need(session.probe, "the probe").identity.real });
+    return [];
+  } catch (error) {
+    if (!isStationError(error) || error.exit !== 6) throw error;
+    return [error];
+  }
 }

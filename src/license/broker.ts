@@ -1,9 +1,9 @@
 import { sha256Hex } from "../bytes/digest.ts";
 import { asStationError, isStationError, StationError } from "../errors/station-error.ts";
 import { certificateSizeBytes } from "../package/certificate.ts";
-import { parseLicense } from "../package/license.ts";
 import type { LicenseRequest, LicenseSource, LicenseStore } from "../ports/index.ts";
 import { contradicts, isGiven } from "./file-source.ts";
+import { checkUsable } from "./usable.ts";
 
 /** What the broker is about to do or has done; for the journal. Never holds license bytes, only their digest. */
 export type LicenseEvent =
@@ -53,30 +53,48 @@ export function licenseStoreKey({ certificate, packageDigest }: LicenseRequest):
 }
 
 /**
+ * Everything about the license that can be told to fail before one is asked for: the source, the store, a license the
+ * operator brought, and one that is stored already.
+ * @returns the stored license, or undefined when one has to be asked for
+ * @throws LICENSE_MISMATCH when the operator brought a license and another one is stored for this chip and package
+ * @throws LICENSE_DEVELOPMENT, LICENSE_GENUINE_ON_VIRTUAL, LICENSE_LENGTH when the license is none for this chip
+ * @throws LICENSE_STORE_FAILED, LICENSE_STORE_DAMAGED from the store, and whatever the source throws
+ */
+export async function checkLicense(
+  options: Omit<ObtainLicenseOptions, "onEvent">,
+): Promise<Uint8Array | undefined> {
+  const { request, source, store, real } = options;
+  const key = licenseStoreKey(request);
+  if (isGiven(source)) checkUsable(source.given, source.name, real);
+  const stored = await store.load(key);
+  if (stored === undefined) {
+    await source.check(real);
+    await store.checkWritable();
+    return undefined;
+  }
+  checkUsable(stored, `store:${key}`, real);
+  if (contradicts(source, stored)) {
+    const detail = `another license is stored for this chip and package (${key}); it is not replaced`;
+    throw StationError.of("LICENSE_MISMATCH", { source: source.name, detail });
+  }
+  return stored;
+}
+
+/**
  * Gets the license for a chip and package: the stored one if there is one, else one from the source, which is on stable
  * storage before it is returned. So no chip's license is bought twice, and none is lost by an interruption.
  *
- * @throws LICENSE_MISMATCH when the operator brought a license and another one is stored for this chip and package
- * @throws LICENSE_DEVELOPMENT, LICENSE_GENUINE_ON_VIRTUAL, LICENSE_LENGTH when the license is none for this chip
- * @throws LICENSE_STORE_FAILED, LICENSE_STORE_DAMAGED from the store; whatever the source throws, other errors as
- *   LICENSE_SOURCE_FAILED. After a counted source has issued, every error says `licenseSpent`.
+ * @throws what checkLicense throws; other errors of the source as LICENSE_SOURCE_FAILED. After a counted source has
+ *   issued, every error says `licenseSpent`.
  */
 export async function obtainLicense(options: ObtainLicenseOptions): Promise<ObtainedLicense> {
   const { request, source, store, real, onEvent } = options;
   const key = licenseStoreKey(request);
-  if (isGiven(source)) checkUsable(source.given, source.name, real);
-  const stored = await store.load(key);
+  const stored = await checkLicense(options);
   if (stored !== undefined) {
-    checkUsable(stored, `store:${key}`, real);
-    if (contradicts(source, stored)) {
-      const detail = `another license is stored for this chip and package (${key}); it is not replaced`;
-      throw StationError.of("LICENSE_MISMATCH", { source: source.name, detail });
-    }
     await onEvent({ kind: "reused", key, digest: sha256Hex(stored) });
     return { license: stored, origin: "store", spent: false };
   }
-  await source.check();
-  await store.checkWritable();
   await onEvent({ kind: "intent", source: source.name, counted: source.counted, key });
   const license = await issue(source, request);
   try {
@@ -99,11 +117,4 @@ async function issue(source: LicenseSource, request: LicenseRequest): Promise<Ui
     const detail = error instanceof Error ? error.message : String(error);
     throw StationError.of("LICENSE_SOURCE_FAILED", { source: source.name, detail }, { cause: error });
   }
-}
-
-/** Length, and that the kind of license is the kind of chip: both are known before the chip refuses it. */
-function checkUsable(license: Uint8Array, source: string, real: boolean): void {
-  const { development } = parseLicense(license, source);
-  if (real && development) throw StationError.of("LICENSE_DEVELOPMENT", { source });
-  if (!real && !development) throw StationError.of("LICENSE_GENUINE_ON_VIRTUAL", { source });
 }

@@ -1,6 +1,7 @@
 import { concatBytes } from "../bytes/bytes.ts";
 import { sha256 } from "../bytes/digest.ts";
 import { ByteWriter } from "../bytes/writer.ts";
+import { StationError } from "../errors/station-error.ts";
 import { gcmSeal } from "../package/aes-gcm.ts";
 import { parseCertificate } from "../package/certificate.ts";
 import { checkKey, checkNonce, firmwareSecret } from "../package/keys.ts";
@@ -25,7 +26,8 @@ export function developmentIssuer(input: Omit<DevelopmentLicenseInput, "certific
   return {
     name: "development",
     counted: false,
-    check: async () => {
+    check: async (real) => {
+      if (real) throw StationError.of("LICENSE_DEVELOPMENT", { source: "development" });
       checkKey(input.key);
       checkNonce(input.nonce);
     },

@@ -1,6 +1,6 @@
 import { equalBytes } from "../bytes/bytes.ts";
-import { parseLicense } from "../package/license.ts";
 import type { LicenseSource } from "../ports/index.ts";
+import { checkUsable } from "./usable.ts";
 
 /** A source whose license the operator brought along: it exists before it is asked for. */
 export interface GivenLicenseSource extends LicenseSource {
@@ -21,9 +21,7 @@ export function fileLicense(bytes: Uint8Array, name: string): GivenLicenseSource
     name: source,
     counted: false,
     given,
-    check: async () => {
-      parseLicense(given, source);
-    },
+    check: async (real) => checkUsable(given, source, real),
     issue: async () => Uint8Array.from(given),
   };
 }

@@ -23,6 +23,8 @@ export interface ProbeAttachment {
   readonly productId: number;
   /** Canonical serial number (24 upper-case hex digits where the probe has a good one); "" when it has none. */
   readonly serial: string;
+  /** True for a virtual probe that is reached through the operating system's USB interface (`sfi virtual run`). */
+  readonly emulated?: boolean;
 }
 
 /** Opens the connection to one attached probe, and opens it again when it is out of step. */

@@ -12,8 +12,11 @@ export interface LicenseSource {
   readonly name: string;
   /** True when every issued license costs one of a limited number. */
   readonly counted: boolean;
-  /** Anything that can be told to fail before a license is asked for; throws the license class of errors. */
-  check(): Promise<void>;
+  /**
+   * Anything that can be told to fail before a license is asked for; throws the license class of errors.
+   * @param real true when the chip is silicon, false on the virtual bench
+   */
+  check(real: boolean): Promise<void>;
   /** The 136 license bytes for the request. */
   issue(request: LicenseRequest): Promise<Uint8Array>;
 }

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { createRequire } from "node:module";
+import { dirname, join, resolve } from "node:path";
 import { filledBytes } from "../../src/bytes/bytes.ts";
 import type { Segment } from "../../src/firmware/segments.ts";
 import { createExpectation, type Expectation } from "../../src/install/expectation.ts";
@@ -10,7 +11,11 @@ import { decodeManifest } from "../../src/target/manifest.ts";
 import type { DeviceManifest, FieldValues } from "../../src/target/manifest-types.ts";
 import { applyFields, csvWordsOf, defaultOptionBytes } from "../../src/target/option-bytes.ts";
 
-export const projectRoot = resolve(import.meta.dirname, "../..");
+/** The folder of package.json, from these sources and from a build of them alike. */
+export const projectRoot = resolve(
+  dirname(createRequire(import.meta.url).resolve("#rsse/0x450.json")),
+  "..",
+);
 
 /** The device data of the H75x, as shipped. */
 export const h7Manifest: DeviceManifest = decodeManifest(

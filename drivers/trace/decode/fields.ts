@@ -7,6 +7,8 @@ export interface Field {
   readonly bytes: 1 | 2 | 3 | 4;
   /** Shown as hexadecimal unless said otherwise. */
   readonly show?: "decimal";
+  /** Left out when it is 0, which means "not used". */
+  readonly optional?: true;
 }
 
 /** Value of a field; bytes behind the end of `data` count as 0. */
@@ -23,8 +25,11 @@ export function showField(data: Uint8Array, field: Field): string {
   return field.bytes === 4 ? hex32(value) : hexNumber(value, 2 * field.bytes);
 }
 
-/** All fields that lie inside `data`, by name. */
+/** The fields that lie inside `data`, by name. */
 export function showFields(data: Uint8Array, fields: readonly Field[]): Readonly<Record<string, string>> {
-  const inside = fields.filter(({ at, bytes }) => at + bytes <= data.length);
+  const inside = fields.filter(
+    (field) =>
+      field.at + field.bytes <= data.length && !(field.optional === true && fieldOf(data, field) === 0),
+  );
   return Object.fromEntries(inside.map((field) => [field.name, showField(data, field)]));
 }

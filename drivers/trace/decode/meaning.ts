@@ -1,6 +1,6 @@
 import { hex32, toHex } from "../../../src/bytes/hex.ts";
 import { alignUp } from "../../../src/bytes/numbers.ts";
-import { statusEntry } from "../../stlink/status.ts";
+import { statusEntry, statusOk } from "../../stlink/status.ts";
 import type { CommandEntry } from "./assemble.ts";
 import { fieldOf } from "./fields.ts";
 import { apRegister, bitNames, coreRegisterName, dpRegister, memoryRegister } from "./registers.ts";
@@ -31,6 +31,10 @@ export function meaningOf(entry: CommandEntry, pending: readonly MiscOperation[]
       return [];
     case "idcodes":
       return reply.length < 8 ? [] : [`DP read DPIDR = ${hex32(u32(reply, 4))}`];
+    case "last-status":
+      return statusEntry(reply[0] ?? statusOk).action === "ok"
+        ? []
+        : ["the memory access before this failed; bytes it read mean nothing"];
     case "dap-read":
       return reply.length < 8 ? [] : [dapLine(u16(frame, 2), u16(frame, 4), u32(reply, 4), false)];
     case "dap-write":

@@ -11,7 +11,8 @@ export type Access =
         | "word-write"
         | "misc-out"
         | "misc-in"
-        | "idcodes";
+        | "idcodes"
+        | "last-status";
     }
   | { readonly kind: "memory-read" | "memory-write"; readonly bits: 8 | 16 | 32 }
   | { readonly kind: "core-read" | "core-write" };
@@ -72,7 +73,7 @@ const address: Field = { name: "address", at: 2, bytes: 4 };
 const sizeField: Field = { name: "size", at: 6, bytes: 2, show: "decimal" };
 const apByte = (at: number): Field => ({ name: "ap", at, bytes: 1, show: "decimal" });
 /** CSW[31:8] of memory commands; 0 leaves the firmware's own. */
-const csw: Field = { name: "csw31_8", at: 9, bytes: 3 };
+const csw: Field = { name: "csw31_8", at: 9, bytes: 3, optional: true };
 const value = (at: number): Field => ({ name: "value", at, bytes: 4 });
 const memoryFields = [address, sizeField, apByte(8), csw];
 const length = (frame: Uint8Array) => fieldOf(frame, sizeField);
@@ -147,7 +148,11 @@ const shapes: readonly CommandShape[] = [
   debug(0x3a, "READALLREGS", { fields: [apByte(2)], replyBytes: 88 }),
   debug(0x3b, "GETLASTRWSTATUS"),
   debug(0x3c, "DRIVE_NRST", { fields: [{ name: "level", at: 2, bytes: 1, show: "decimal" }] }),
-  debug(0x3e, "GETLASTRWSTATUS2", { replyBytes: 12, reply: [{ name: "faultAddress", at: 4, bytes: 4 }] }),
+  debug(0x3e, "GETLASTRWSTATUS2", {
+    replyBytes: 12,
+    reply: [{ name: "faultAddress", at: 4, bytes: 4, optional: true }],
+    access: { kind: "last-status" },
+  }),
   debug(0x40, "START_TRACE", {
     fields: [
       { name: "size", at: 2, bytes: 2, show: "decimal" },
@@ -168,7 +173,9 @@ const shapes: readonly CommandShape[] = [
     access: { kind: "dap-read" },
   }),
   debug(0x46, "WRITE_DAP_REG", { fields: [...dapFields, value(6)], access: { kind: "dap-write" } }),
-  debug(0x4b, "INIT_AP", { fields: [apByte(2), { name: "coreType", at: 3, bytes: 1, show: "decimal" }] }),
+  debug(0x4b, "INIT_AP", {
+    fields: [apByte(2), { name: "coreType", at: 3, bytes: 1, show: "decimal", optional: true }],
+  }),
   debug(0x4c, "CLOSE_AP", { fields: [apByte(2)] }),
   debug(0x51, "RW_MISC_OUT", {
     fields: [miscCount],

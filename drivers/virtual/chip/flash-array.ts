@@ -44,16 +44,19 @@ export class FlashArray {
   }
 
   isBlank(offset: number, sizeBytes: number): boolean {
-    return this.bytes.subarray(offset, offset + sizeBytes).every((byte) => byte === 0xff);
+    const bytes = this.bytes;
+    for (let at = offset; at < offset + sizeBytes; at++) if (bytes[at] !== 0xff) return false;
+    return true;
   }
 
   /** The first reason why a debugger may not read the stretch. */
   readRefusal(offset: number, sizeBytes: number, options: OptionWords): ReadRefusal | undefined {
     if (hits(offset, sizeBytes, [options.prar1, options.prar2])) return "pcrop";
     if (hits(offset, sizeBytes, [options.scar1, options.scar2])) return "secure";
+    const flags = this.#store.region("flashEcc");
     const last = Math.floor((offset + sizeBytes - 1) / flashWordBytes);
     for (let word = Math.floor(offset / flashWordBytes); word <= last; word++) {
-      if (this.#ecc(word)) return "ecc";
+      if ((((flags[word >>> 3] ?? 0) >>> (word & 7)) & 1) === 1) return "ecc";
     }
     return undefined;
   }
@@ -67,10 +70,6 @@ export class FlashArray {
       hits(offset, sectorBytes, [options.prar1, options.prar2]) ||
       hits(offset, sectorBytes, [options.scar1, options.scar2])
     );
-  }
-
-  #ecc(word: number): boolean {
-    return (((this.#store.region("flashEcc")[word >>> 3] ?? 0) >>> (word & 7)) & 1) === 1;
   }
 
   #setEcc(offset: number, bad: boolean): void {

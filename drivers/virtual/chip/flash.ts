@@ -247,9 +247,9 @@ export class FlashController {
   }
 
   #finishErase(bank: Bank): void {
-    const sectors = sectorsOf(this.#get("erasePending", bank));
-    if (sectors.length === 0) return;
-    for (const sector of sectors) this.array.erase(bank * bankBytes + sector * sectorBytes, sectorBytes);
+    const pending = this.#get("erasePending", bank);
+    if (pending === 0) return;
+    for (const sector of sectorsOf(pending)) this.array.erase(bank * bankBytes + sector * sectorBytes, sectorBytes);
     this.#set("erasePending", bank, 0);
     this.#endOfOperation(bank);
   }

@@ -38,7 +38,19 @@ export class OptionBytes {
 
   /** The option words in force. */
   current(): OptionWords {
-    return this.#words("Cur");
+    // Written out: it is asked for with every access to flash.
+    const store = this.#store;
+    return {
+      optsr: store.get("optsrCur"),
+      prar1: store.get("prar1Cur"),
+      prar2: store.get("prar2Cur"),
+      scar1: store.get("scar1Cur"),
+      scar2: store.get("scar2Cur"),
+      wpsn1: store.get("wpsn1Cur"),
+      wpsn2: store.get("wpsn2Cur"),
+      boot7: store.get("boot7Cur"),
+      boot4: store.get("boot4Cur"),
+    };
   }
 
   /** True when SWAP_BANK has been taken over at the last reset. */
@@ -63,7 +75,7 @@ export class OptionBytes {
   settle(all: boolean): void {
     if (this.#store.get("optionPending") === 0 || (!all && this.#host.now() < this.#doneMs)) return;
     this.#store.set("optionPending", 0);
-    const change = evaluateOptionChange(this.current(), this.#words("Prg"));
+    const change = evaluateOptionChange(this.current(), this.#programming());
     if (change.kind === "refused") this.#store.set("optChangeError", 1);
     else this.apply(change);
   }
@@ -112,7 +124,7 @@ export class OptionBytes {
     this.#store.set("optcr", swapped | (value & (optcr.lock | optcr.errorInterrupt)));
     if ((value & optcr.mer) !== 0) this.#host.massErase();
     if ((value & optcr.start) === 0) return;
-    const change = evaluateOptionChange(this.current(), this.#words("Prg"));
+    const change = evaluateOptionChange(this.current(), this.#programming());
     const times = flashTimes(3);
     this.#store.set("optionPending", 1);
     this.#doneMs =
@@ -136,8 +148,9 @@ export class OptionBytes {
     this.#host.changed();
   }
 
-  #words(kind: "Cur" | "Prg"): OptionWords {
-    const words = optionNames.map((name): [OptionName, number] => [name, this.#store.get(`${name}${kind}`)]);
+  /** What the programming registers hold. */
+  #programming(): OptionWords {
+    const words = optionNames.map((name): [OptionName, number] => [name, this.#store.get(`${name}Prg`)]);
     return Object.fromEntries(words) as Record<OptionName, number>;
   }
 

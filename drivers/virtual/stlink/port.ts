@@ -78,7 +78,7 @@ export class VirtualPort implements BulkPort {
       throw this.#timeout(transfer, timeoutMs);
     counts.bytesIn += bytes.length;
     if (fault?.kind === "disconnect") this.#leave(fault);
-    return faults.flip(bytes).slice();
+    return faults.flip(bytes);
   }
 
   async close(): Promise<void> {

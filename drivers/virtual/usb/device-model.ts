@@ -45,6 +45,6 @@ export interface UsbDeviceModel {
   bulkIn(endpoint: number, sizeBytes: number, end: (end: TransferEnd) => void): () => void;
   /** Class and vendor requests; undefined is a stall. Standard requests never come here. */
   control(setup: SetupPacket, data: Uint8Array): Uint8Array | undefined;
-  /** USB reset; claimed interfaces stay claimed. */
-  reset(): Promise<void>;
+  /** USB reset; no interface is claimed then. Why it cannot be had afterwards, if so. */
+  reset(): Promise<ClaimRefusal | undefined>;
 }

@@ -36,6 +36,6 @@ export function rootHub(): UsbDeviceModel {
     bulkOut: () => () => {},
     bulkIn: () => () => {},
     control: () => undefined,
-    reset: async () => {},
+    reset: async () => undefined,
   };
 }

@@ -43,16 +43,7 @@ export class StlinkUsbDevice implements UsbDeviceModel {
   }
 
   async claim(interfaceNumber: number): Promise<ClaimRefusal | undefined> {
-    if (interfaceNumber !== debugInterface) return undefined;
-    try {
-      this.#port = await this.#opener.open();
-      return undefined;
-    } catch (thrown) {
-      if (isStationError(thrown, "PROBE_BUSY")) return "busy";
-      if (isStationError(thrown, "USB_PERMISSION")) return "permission";
-      if (isStationError(thrown, "PROBE_NOT_FOUND")) return "gone";
-      throw thrown;
-    }
+    return interfaceNumber === debugInterface ? this.#open() : undefined;
   }
 
   async release(interfaceNumber: number): Promise<void> {
@@ -62,11 +53,10 @@ export class StlinkUsbDevice implements UsbDeviceModel {
     this.#port = undefined;
   }
 
-  async reset(): Promise<void> {
-    await this.#idle;
-    if (this.#port === undefined) return;
-    await this.#port.close();
-    this.#port = await this.#opener.open({ reset: true });
+  async reset(): Promise<ClaimRefusal | undefined> {
+    const refusal = await this.#open({ reset: true });
+    await this.release(debugInterface);
+    return refusal;
   }
 
   bulkOut(endpoint: number, data: Uint8Array, end: (end: TransferEnd) => void): () => void {
@@ -101,6 +91,18 @@ export class StlinkUsbDevice implements UsbDeviceModel {
 
   control(): undefined {
     return undefined;
+  }
+
+  async #open(options?: { readonly reset: boolean }): Promise<ClaimRefusal | undefined> {
+    try {
+      this.#port = await this.#opener.open(options);
+      return undefined;
+    } catch (thrown) {
+      if (isStationError(thrown, "PROBE_BUSY")) return "busy";
+      if (isStationError(thrown, "USB_PERMISSION")) return "permission";
+      if (isStationError(thrown, "PROBE_NOT_FOUND")) return "gone";
+      throw thrown;
+    }
   }
 
   async #read(read: WaitingRead): Promise<void> {

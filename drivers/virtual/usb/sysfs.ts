@@ -77,6 +77,8 @@ function attributes(place: UsbPlace, model: UsbDeviceModel): Record<string, stri
     maxchild: place.port === 0 ? "15" : "0",
     authorized: "1",
     descriptors: concatBytes(deviceDescriptor, configurationDescriptor),
+    // No kernel has this attribute, and nobody can add one to a real /sys: it tells the station that no silicon is here.
+    ...(place.port === 0 ? {} : { sfi_virtual_probe: "1" }),
     ...Object.fromEntries(
       Object.entries(texts).flatMap(([name, index]) => {
         const text = strings.get(index);

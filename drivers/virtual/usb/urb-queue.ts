@@ -107,11 +107,11 @@ export class UrbQueue {
     return undefined;
   }
 
-  /** Ends everything under way because the device is gone. */
-  endAll(): void {
+  /** Ends everything under way. */
+  endAll(why: ErrnoName): void {
     for (const urb of [...this.#underWay.values()]) {
       urb.takeBack();
-      this.#end({ urb, status: -errnos.shutdown, actualBytes: 0 });
+      this.#end({ urb, status: -errnos[why], actualBytes: 0 });
     }
   }
 

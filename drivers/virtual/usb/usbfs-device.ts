@@ -12,6 +12,8 @@ export interface UsbfsDeviceEvents {
   left(): void;
 }
 
+const errnoOfRefusal = { busy: "busy", permission: "access", gone: "noDevice" } as const;
+
 /** One device on the bus as the operating system keeps it: who has it open, who holds which interface. */
 export class UsbfsDevice {
   readonly model: UsbDeviceModel;
@@ -62,7 +64,7 @@ export class UsbfsDevice {
   unplug(): void {
     if (!this.#present) return;
     this.#present = false;
-    for (const handle of this.#handles) handle.endAll();
+    for (const handle of this.#handles) handle.endAll("shutdown");
   }
 
   /** The model answered a transfer with having left the bus. */
@@ -110,7 +112,7 @@ export class UsbfsDevice {
     const refusal = await this.model.claim(interfaceNumber);
     if (refusal !== undefined) {
       this.#holders.delete(interfaceNumber);
-      return ({ busy: "busy", permission: "access", gone: "noDevice" } as const)[refusal];
+      return errnoOfRefusal[refusal];
     }
     this.#drivers.delete(interfaceNumber);
     return undefined;
@@ -147,9 +149,12 @@ export class UsbfsDevice {
     else this.#haltedEndpoints.delete(endpoint);
   }
 
-  async reset(): Promise<void> {
-    for (const handle of this.#handles) handle.endAll();
+  /** USB reset. Programs lose the interfaces they hold, and their transfers with them (Linux usbfs). */
+  async reset(): Promise<ErrnoName | undefined> {
+    for (const handle of this.#handles) handle.endAll("noEntry");
+    for (const [number, holder] of [...this.#holders]) await this.release(holder, number);
     this.#haltedEndpoints.clear();
-    await this.model.reset();
+    const refusal = await this.model.reset();
+    return refusal && errnoOfRefusal[refusal];
   }
 }

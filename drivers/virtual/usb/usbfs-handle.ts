@@ -65,9 +65,9 @@ export class UsbfsHandle {
     }
   }
 
-  /** Ends every transfer under way because the device is gone. */
-  endAll(): void {
-    this.#urbs.endAll();
+  /** Ends every transfer under way: the device is gone (shutdown) or was reset (noEntry). */
+  endAll(why: "shutdown" | "noEntry"): void {
+    this.#urbs.endAll(why);
   }
 
   /** The client has closed the node, or ended. */
@@ -112,8 +112,7 @@ export class UsbfsHandle {
       case usbfsRequests.resetEndpoint:
         return outcome(this.#clear(await word()));
       case usbfsRequests.reset:
-        await device.reset();
-        return success(0);
+        return outcome(await device.reset());
       case usbfsRequests.getDriver: {
         const interfaceNumber = await word();
         const driver = device.driver(interfaceNumber);

@@ -107,15 +107,17 @@ describe("developmentIssuer", () => {
   it("is a source that costs nothing and issues for the requested chip", async () => {
     const source = developmentIssuer({ key: sampleKey, nonce: sampleNonce });
     expect(source).toMatchObject({ name: "development", counted: false });
-    await source.check();
+    await source.check(false);
     expect(open(await source.issue(request), chip.privateKey).length).toBe(32);
   });
 
   it("fails its check before anything is issued when a secret has the wrong length", async () => {
-    await expect(developmentIssuer({ key: sampleNonce, nonce: sampleNonce }).check()).rejects.toMatchObject({
+    await expect(
+      developmentIssuer({ key: sampleNonce, nonce: sampleNonce }).check(false),
+    ).rejects.toMatchObject({
       code: "KEY_LENGTH",
     });
-    await expect(developmentIssuer({ key: sampleKey, nonce: sampleKey }).check()).rejects.toMatchObject({
+    await expect(developmentIssuer({ key: sampleKey, nonce: sampleKey }).check(false)).rejects.toMatchObject({
       code: "KEY_LENGTH",
     });
   });

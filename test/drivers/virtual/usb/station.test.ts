@@ -133,6 +133,11 @@ describe.skipIf(!umockdevAvailable)("the built station over libusb (needs umockd
     expect((await runPortClient(bus, "readFirst", serialA)).said).toEqual({ mode: "0100" });
   });
 
+  it("gets a probe back in step by resetting it", async () => {
+    const { bus } = await usbBench(v3);
+    expect((await runPortClient(bus, "reset", serialA)).said).toEqual({ mode: "0100" });
+  });
+
   it("can end with a device open and a transfer under way, and leaves the probe free", async () => {
     const { bus } = await usbBench(v3);
     expect(await runPortClient(bus, "exitOpen", serialA)).toEqual({ exitCode: 0, said: { leaving: true } });

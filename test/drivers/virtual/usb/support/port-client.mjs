@@ -87,6 +87,17 @@ const scenarios = {
     say({ mode: hex(await read) });
     await port.close();
   },
+  /** Resets a probe that is out of step: its reply to the last command was never fetched. */
+  async reset() {
+    const opener = libusbOpener(selectProbe(await listUsbProbes(), `usb:${serial}`));
+    const port = await opener.open();
+    await port.send(getVersion, 1000);
+    await port.close();
+    const again = await opener.open({ reset: true });
+    await again.send(getCurrentMode, 1000);
+    say({ mode: hex(await again.receive(2, 1000)) });
+    await again.close();
+  },
   /** Ends with the device open and a transfer under way. */
   async exitOpen() {
     const port = await open();
