@@ -6,6 +6,18 @@ export interface LicenseRequest {
   readonly packageDigest: string;
 }
 
+/** What a license source says about itself before it is asked for a license. */
+export interface LicenseSourceState {
+  /** True when it would issue now. */
+  readonly ready: boolean;
+  /** Licenses left; undefined when it does not count or cannot tell. */
+  readonly remaining: number | undefined;
+  /** Firmware identifier that tells HSMs of different firmware apart; undefined when it has none. */
+  readonly firmwareId: string | undefined;
+  /** State in the source's own words, e.g. "OPERATIONAL_STATE". Never key material. */
+  readonly detail: string;
+}
+
 /** Where licenses come from: a file, a development issuer, an HSM. */
 export interface LicenseSource {
   /** Short name for plan, journal and report, e.g. "file:lic.bin" or "development". Never key material. */
@@ -17,6 +29,8 @@ export interface LicenseSource {
    * @param real true when the chip is silicon, false on the virtual bench
    */
   check(real: boolean): Promise<void>;
+  /** State and counter, read without changing either; absent where there is nothing to read. */
+  inspect?(): Promise<LicenseSourceState>;
   /** The 136 license bytes for the request. */
   issue(request: LicenseRequest): Promise<Uint8Array>;
 }
