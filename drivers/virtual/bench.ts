@@ -32,6 +32,8 @@ export interface VirtualBench {
   transfers(): Readonly<TransferCounts>;
   /** Modelled time since the bench was opened. */
   modelledMs(): number;
+  /** Someone repairs the bench: no fault holds any longer, the probe is plugged in, the supply is on, NRST is high. */
+  mend(): void;
   /** Framing mistakes of the host, in words. */
   violations(): readonly string[];
   /** Gives the state file back. The chip in it stays as it is, with its supply on. Safe to call twice. */
@@ -129,6 +131,11 @@ function assemble(
     enterState: (name) => engine.enterState(name),
     transfers: () => ({ ...counts }),
     modelledMs: () => clock.monotonicMs(),
+    mend: () => {
+      engine.mend();
+      chip.powerOn();
+      chip.setNrst(false);
+    },
     violations: () => [...violations],
     close: async () => state.close(),
   };

@@ -33,6 +33,13 @@ export type DapAccess =
   | { readonly kind: "ok"; readonly value: number; readonly stallMs: number }
   | { readonly kind: "fault" | "wait" | "no-power" | "no-ap" };
 
+/** Where a block through a MEM-AP begins, in which units, and whether the address moves on from unit to unit. */
+export interface Block {
+  readonly address: number;
+  readonly width: AccessWidth;
+  readonly increment: boolean;
+}
+
 /** How a block through a MEM-AP ended. */
 export type BlockOutcome = BusOutcome | { readonly kind: "no-power" | "no-ap" };
 
@@ -117,26 +124,36 @@ export class VirtualDap {
 
   /**
    * A block through a MEM-AP as the probe's own memory commands do it: sticky errors of before are cleared first, a
-   * new one is left standing.
+   * new one is left standing. TAR ends behind the last unit, or at the refused one (Arm ADIv5.2 C2.2.2); hosts that
+   * drive the DAP themselves read it there.
    */
-  readBlock(ap: number, address: number, into: Uint8Array, width: AccessWidth): BlockOutcome {
-    return this.#block(ap, () => this.#chip.bus.read(ap, address, into, width));
+  readBlock(ap: number, block: Block, into: Uint8Array): BlockOutcome {
+    return this.#block(ap, block, into.length, () =>
+      this.#chip.bus.read(ap, block.address, into, block.width),
+    );
   }
 
-  writeBlock(ap: number, address: number, data: Uint8Array, width: AccessWidth): BlockOutcome {
-    return this.#block(ap, () => this.#chip.bus.write(ap, address, data, width));
+  writeBlock(ap: number, block: Block, data: Uint8Array): BlockOutcome {
+    return this.#block(ap, block, data.length, () =>
+      this.#chip.bus.write(ap, block.address, data, block.width),
+    );
   }
 
-  #block(ap: number, access: () => BusOutcome): BlockOutcome {
+  #block(ap: number, block: Block, sizeBytes: number, access: () => BusOutcome): BlockOutcome {
     if (!this.#powered) return { kind: "no-power" };
     if (!this.hasAp(ap)) return { kind: "no-ap" };
     this.#ctrlStat &= ~ctrlStat.stickyError;
-    return this.#noteFault(access());
+    const outcome = this.#noteFault(access());
+    if (outcome.kind !== "ok") this.#tar[ap] = outcome.address >>> 0;
+    else if (!block.increment) this.#tar[ap] = block.address;
+    else this.#tar[ap] = incremented(block.address + sizeBytes - block.width, block.width);
+    return outcome;
   }
 
-  /** A fault that a script made up: it leaves the same trace as a real one. */
-  raiseStickyError(): void {
+  /** A fault that a script made up: it leaves the same traces as a real one. */
+  raiseStickyError(ap: number, address: number): void {
     this.#ctrlStat |= ctrlStat.stickyError;
+    this.#tar[ap] = address;
   }
 
   #noteFault(outcome: BusOutcome): BusOutcome {
@@ -181,12 +198,15 @@ export class VirtualDap {
 
   #advance(ap: number, increment: boolean, width: number): void {
     const single = ((this.#csw[ap] ?? 0) & csw.single) !== 0;
-    const tar = this.#tar[ap] ?? 0;
-    // The increment wraps within 1 KiB.
-    if (increment && single) this.#tar[ap] = tar - (tar % 1024) + ((tar + width) % 1024);
+    if (increment && single) this.#tar[ap] = incremented(this.#tar[ap] ?? 0, width);
   }
 
   #value(value: number): DapAccess {
     return { kind: "ok", value: value >>> 0, stallMs: 0 };
   }
+}
+
+/** TAR after an access at `tar`: the increment wraps within 1 KiB. */
+function incremented(tar: number, width: AccessWidth): number {
+  return tar - (tar % 1024) + ((tar + width) % 1024);
 }

@@ -249,7 +249,8 @@ export class FlashController {
   #finishErase(bank: Bank): void {
     const pending = this.#get("erasePending", bank);
     if (pending === 0) return;
-    for (const sector of sectorsOf(pending)) this.array.erase(bank * bankBytes + sector * sectorBytes, sectorBytes);
+    for (const sector of sectorsOf(pending))
+      this.array.erase(bank * bankBytes + sector * sectorBytes, sectorBytes);
     this.#set("erasePending", bank, 0);
     this.#endOfOperation(bank);
   }

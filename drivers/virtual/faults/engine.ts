@@ -164,6 +164,20 @@ export class FaultEngine implements ProbeConditions, ChipObserver {
     }
   }
 
+  /** Takes every fault away, those that were still to come too. What a fault has done to the chip stays done. */
+  mend(): void {
+    for (const list of [this.#waiting, this.#armed, this.#forced, this.#flips, this.#faultAddresses]) {
+      list.length = 0;
+    }
+    this.#nrst = undefined;
+    this.#clockLimit = undefined;
+    this.#silent = false;
+    this.#hangRss = false;
+    this.#busyLeft = 0;
+    this.#permission = false;
+    this.#absentUntilMs = 0;
+  }
+
   /** The probe has left the bus. */
   detach(returnsAfterMs: number): void {
     this.#absentUntilMs = this.#clock.monotonicMs() + returnsAfterMs;

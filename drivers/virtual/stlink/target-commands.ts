@@ -253,15 +253,13 @@ export class TargetCommands {
     if (apStatus !== status.ok) return { code: apStatus, address: 0 };
     const scripted = this.#conditions.faultWithin(address, increment ? bytes.length : width);
     if (scripted !== undefined) {
-      this.#dap.raiseStickyError();
+      this.#dap.raiseStickyError(ap, scripted);
       return { code: status.apFault, address: scripted };
     }
     const units = increment ? [bytes] : slices(bytes, width);
     let stallMs = 0;
     for (const unit of units) {
-      const outcome = write
-        ? this.#dap.writeBlock(ap, address, unit, width)
-        : this.#dap.readBlock(ap, address, unit, width);
+      const outcome = write ? this.#dap.writeBlock(ap, access, unit) : this.#dap.readBlock(ap, access, unit);
       if (outcome.kind !== "ok") {
         this.#link.swd(wordsOfSingleAccess, this.#kilohertz());
         if (!write) bytes.fill(0);

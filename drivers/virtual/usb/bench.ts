@@ -1,18 +1,10 @@
-import { openVirtualBench, parseVirtualSelector, type VirtualBench } from "../bench.ts";
-import { personalities } from "../stlink/personalities.ts";
+import { parseVirtualSelector } from "../bench.ts";
 import { type PluggedDevice, UsbBus } from "./bus.ts";
-import { CoupledClock } from "./coupled-clock.ts";
-import { describeStlink } from "./stlink-descriptors.ts";
-import { StlinkUsbDevice } from "./stlink-device.ts";
+import { openUsbProbe, type UsbProbe } from "./usb-probe.ts";
 
 /** A virtual probe on a virtual USB bus. */
-export interface UsbBenchProbe {
-  /** `usb:<serial>`: what programs on the bus call it. */
-  readonly selector: string;
-  readonly serial: string;
-  readonly productId: number;
+export interface UsbBenchProbe extends Omit<UsbProbe, "model"> {
   readonly plugged: PluggedDevice;
-  readonly bench: VirtualBench;
 }
 
 /** A USB bus with virtual probes, each with its chip. */
@@ -22,9 +14,6 @@ export interface UsbBench {
   /** Only after every program on the bus has ended. Safe to call twice. */
   close(): Promise<void>;
 }
-
-/** Probes whose serial number is in the form of the first loaders. */
-const withRawSerial: readonly string[] = ["v2-j17"];
 
 /**
  * Puts virtual ST-LINKs on a USB bus of their own.
@@ -45,13 +34,8 @@ export async function openUsbBench(
   };
   try {
     for (const config of configs) {
-      // The host on this bus is another program, which lives in real time and breaks framing as it likes.
-      const bench = await openVirtualBench({ ...config, strict: false }, { clock: new CoupledClock() });
-      const { serial, productId } = bench.opener.attachment;
-      const raw = withRawSerial.includes(config.probe);
-      const description = describeStlink(personalities[config.probe], serial, raw);
-      const plugged = await bus.plug(new StlinkUsbDevice(description, bench.opener, onFailure));
-      probes.push({ selector: `usb:${serial}`, serial, productId, plugged, bench });
+      const { model, ...probe } = await openUsbProbe(config, onFailure);
+      probes.push({ ...probe, plugged: await bus.plug(model) });
     }
   } catch (thrown) {
     await close();

@@ -1,5 +1,6 @@
 import type { Socket } from "node:net";
 import { concatBytes } from "../../../src/bytes/bytes.ts";
+import { ClientGone, IncomingBytes } from "./incoming-bytes.ts";
 import {
   doneMessage,
   messageBytes,
@@ -20,9 +21,6 @@ export interface ClientMemory {
 
 /** Answers one system call. It must not wait for anything but the client's memory: the client stands still meanwhile. */
 export type ServeCall = (request: PreloadRequest, memory: ClientMemory) => Promise<SystemCallResult>;
-
-/** Thrown inside a session when the client's end of the socket closed, which is how every client ends. */
-class ClientGone extends Error {}
 
 /**
  * Serves the system calls of one open device node until the client closes it or ends.
@@ -54,42 +52,5 @@ export async function runPreloadSession(socket: Socket, serve: ServeCall): Promi
     if (!(thrown instanceof ClientGone)) throw thrown;
   } finally {
     socket.destroy();
-  }
-}
-
-/** What a socket delivers, in pieces of the size asked for. */
-class IncomingBytes {
-  #pieces: Uint8Array[] = [];
-  #heldBytes = 0;
-  #open = true;
-  #wake = () => {};
-
-  constructor(socket: Socket) {
-    socket.on("data", (piece) => {
-      this.#pieces.push(piece);
-      this.#heldBytes += piece.length;
-      this.#wake();
-    });
-    // A client that is killed resets the connection; "close" follows and says all that matters.
-    socket.on("error", () => this.#end());
-    socket.on("close", () => this.#end());
-  }
-
-  async take(sizeBytes: number): Promise<Uint8Array> {
-    while (this.#heldBytes < sizeBytes) {
-      if (!this.#open) throw new ClientGone();
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
-    }
-    const all = concatBytes(...this.#pieces);
-    this.#pieces = [all.subarray(sizeBytes)];
-    this.#heldBytes -= sizeBytes;
-    return all.subarray(0, sizeBytes);
-  }
-
-  #end(): void {
-    this.#open = false;
-    this.#wake();
   }
 }

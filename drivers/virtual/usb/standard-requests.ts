@@ -1,3 +1,4 @@
+import { ByteReader } from "../../../src/bytes/reader.ts";
 import { descriptorTypes, stringDescriptor } from "./descriptors.ts";
 import type { SetupPacket, UsbDeviceModel } from "./device-model.ts";
 
@@ -5,6 +6,18 @@ import type { SetupPacket, UsbDeviceModel } from "./device-model.ts";
 const requests = { getStatus: 0, getDescriptor: 6, getConfiguration: 8 } as const;
 const deviceToHostStandardDevice = 0x80;
 const typeMask = 0x60;
+
+/** Reads a setup packet: request type u8 @0, request u8 @1, value u16 @2, index u16 @4, length u16 @6. */
+export function readSetup(bytes: Uint8Array): SetupPacket {
+  const reader = new ByteReader(bytes);
+  return {
+    requestType: reader.u8(),
+    request: reader.u8(),
+    value: reader.u16(),
+    index: reader.u16(),
+    length: reader.u16(),
+  };
+}
 
 /**
  * The device's answer to a control request on endpoint 0; undefined is a stall. What the host's kernel does by itself

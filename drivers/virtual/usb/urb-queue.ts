@@ -1,13 +1,13 @@
-import { ByteReader } from "../../../src/bytes/reader.ts";
 import { ByteWriter } from "../../../src/bytes/writer.ts";
-import type { SetupPacket, TransferEnd } from "./device-model.ts";
+import type { TransferEnd } from "./device-model.ts";
 import type { ClientMemory } from "./preload-session.ts";
-import { answerControl } from "./standard-requests.ts";
+import { answerControl, readSetup } from "./standard-requests.ts";
 import {
   type ErrnoName,
   errnos,
   readUrb,
   setupBytes,
+  statusOfEnd,
   type UrbRequest,
   urbActualLengthOffset,
   urbBytes,
@@ -33,14 +33,6 @@ interface EndedUrb {
   readonly bytes?: Uint8Array | undefined;
   readonly actualBytes: number;
 }
-
-/** Status of a URB by how its transfer ended. */
-const statusOfEnd = {
-  done: 0,
-  stall: -errnos.brokenPipe,
-  overflow: -errnos.overflow,
-  "protocol-error": -errnos.protocol,
-} as const;
 
 /** The transfers of one open device node: under way until they end, then kept until the client fetches them. */
 export class UrbQueue {
@@ -164,18 +156,6 @@ export class UrbQueue {
     this.#ended.push(ended);
     this.#device.endedChanged();
   }
-}
-
-/** Request type u8 @0, request u8 @1, value u16 @2, index u16 @4, length u16 @6. */
-function readSetup(buffer: Uint8Array): SetupPacket {
-  const reader = new ByteReader(buffer);
-  return {
-    requestType: reader.u8(),
-    request: reader.u8(),
-    value: reader.u16(),
-    index: reader.u16(),
-    length: reader.u16(),
-  };
 }
 
 function signedWord(value: number): Uint8Array {

@@ -42,9 +42,18 @@ export const errnos = {
   noData: 61,
   protocol: 71,
   overflow: 75,
+  connectionReset: 104,
   shutdown: 108,
 } as const;
 export type ErrnoName = keyof typeof errnos;
+
+/** Status of a URB by how its transfer ended. A device that is gone ends them all in another way. */
+export const statusOfEnd = {
+  done: 0,
+  stall: -errnos.brokenPipe,
+  overflow: -errnos.overflow,
+  "protocol-error": -errnos.protocol,
+} as const;
 
 /** Results of `getSpeed` (enum usb_device_speed). */
 export const speedNumbers = { full: 2, high: 3 } as const;

@@ -7,9 +7,9 @@ import { listProbes, openBench } from "../bench.ts";
 import type { Arguments } from "../command.ts";
 import { type CommandContext, printResult } from "../context.ts";
 import { ensureFolder } from "../files.ts";
+import { licenseDirOf } from "../install-job.ts";
 import { loadManifests } from "../manifests.ts";
 import { version } from "../version.ts";
-import { licenseDirOf } from "./install.ts";
 
 export function build(yargs: Argv): Argv {
   return yargs.option("udev-rules", { type: "boolean", describe: "print the udev rules and nothing else" });

@@ -1,28 +1,9 @@
-import { resolve } from "node:path";
 import type { Argv } from "yargs";
-import { StationError } from "../../errors/station-error.ts";
-import { developmentIssuer } from "../../license/development-issuer.ts";
-import { fileLicense } from "../../license/file-source.ts";
-import type { LicenseSource } from "../../ports/index.ts";
-import {
-  numberOption,
-  probeSelectors,
-  requiredText,
-  targetOptions,
-  textList,
-  textOption,
-} from "../arguments.ts";
-import { openBench, traceRequest } from "../bench.ts";
+import { probeSelectors, targetOptions } from "../arguments.ts";
 import type { Arguments } from "../command.ts";
-import { confirmAtTerminal } from "../confirm.ts";
 import type { CommandContext } from "../context.ts";
-import { readSecret } from "../files.ts";
-import { stateFolder } from "../folders.ts";
-import { findManifest, loadManifests } from "../manifests.ts";
-import { type PackageKey, readExpectation, readPackageFile, readPackageKey } from "../package-files.ts";
-import { runInstallCommand } from "../run-install-command.ts";
+import { runJob } from "../install-job.ts";
 import { runSites } from "../sites.ts";
-import { clockKilohertz, connectMode } from "../target.ts";
 
 export function build(yargs: Argv): Argv {
   return targetOptions(jobOptions(yargs))
@@ -56,82 +37,5 @@ export function jobOptions(yargs: Argv): Argv {
 export async function run(args: Arguments, context: CommandContext): Promise<number> {
   const selectors = probeSelectors(args, context.env);
   if (selectors.length > 1) return runSites(selectors, context);
-  const manifests = await loadManifests();
-  const deviceId = numberOption(args, "device", 0xfff);
-  const pkg = await readPackageFile(requiredText(args, "package"));
-  const key = await readPackageKey(args);
-  const manifest = findManifest(manifests, deviceId ?? manifests[0]?.device.id ?? 0);
-  const bench = await openBench(selectors[0], traceRequest(args, context));
-  try {
-    return await runInstallCommand(
-      {
-        job: {
-          package: pkg,
-          expectation: await readExpectation(args, pkg, key, manifest),
-          deviceId,
-          connectMode: connectMode(args, "hot-plug"),
-          clockKilohertz: clockKilohertz(args),
-          allowAssumed: args["allow-assumed"] === true,
-          approvedPlan: textOption(args, "approve"),
-          resume: undefined,
-        },
-        bench,
-        manifests,
-        licenseSource: await licenseSourceOf(args, key),
-        licenseDir: licenseDirOf(args, context),
-        site: requiredText(args, "site"),
-        inputs: jobInputs(args, context),
-        confirm: confirmAtTerminal(context),
-      },
-      context,
-    );
-  } finally {
-    await bench.close();
-  }
-}
-
-/** Folder of stored licenses: --license-dir, SFI_LICENSE_DIR, or the user's state folder. */
-export function licenseDirOf(args: Arguments, context: CommandContext): string {
-  return resolve(
-    textOption(args, "license-dir") ?? context.env["SFI_LICENSE_DIR"] ?? stateFolder("licenses"),
-  );
-}
-
-/** The license source of the command line. @throws LICENSE_MISSING, USAGE_INVALID */
-export async function licenseSourceOf(args: Arguments, key: PackageKey | undefined): Promise<LicenseSource> {
-  const file = textOption(args, "license");
-  const development = args["development-license"] === true;
-  if (file !== undefined && development) {
-    throw StationError.of("USAGE_INVALID", {
-      detail: "--license and --development-license exclude each other",
-    });
-  }
-  if (file !== undefined) return fileLicense(await readSecret(file), file);
-  if (!development) throw StationError.of("LICENSE_MISSING", {});
-  if (key === undefined) {
-    throw StationError.of("USAGE_INVALID", { detail: "--development-license needs --key and --nonce" });
-  }
-  return developmentIssuer(key);
-}
-
-/** Options that make the same job again, with file names made absolute. Names of secret files, never their content. */
-export function jobInputs(args: Arguments, context: CommandContext): Readonly<Record<string, unknown>> {
-  const files = ["package", "license", "key", "nonce", "expect"].flatMap((name) => {
-    const value = textOption(args, name);
-    return value === undefined ? [] : [[name, resolve(value)] as const];
-  });
-  return {
-    ...Object.fromEntries(files),
-    "expect-firmware": textList(args, "expect-firmware").map((text) => resolve(text)),
-    "development-license": args["development-license"] === true,
-    "allow-assumed": args["allow-assumed"] === true,
-    "license-dir": licenseDirOf(args, context),
-    ...Object.fromEntries(
-      ["device", "clock", "mode", "approve", "site"].flatMap((name) => {
-        const value = textOption(args, name);
-        return value === undefined ? [] : [[name, value] as const];
-      }),
-    ),
-    probe: probeSelectors(args, context.env),
-  };
+  return runJob(args, context, { selector: selectors[0] });
 }

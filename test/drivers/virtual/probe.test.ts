@@ -51,6 +51,19 @@ describe("virtual probe, frame by frame", () => {
     await expectReply("F5", "01 00");
   });
 
+  it("leaves TAR behind a block, and at the refused access of one that failed", async () => {
+    raw = await openRaw();
+    await raw.enter();
+    const tar = "F2 45 00 00 04 00";
+    await raw.read(0x24000100, 64);
+    await expectReply(tar, "80 00 00 00 40 01 00 24");
+    await raw.write(0x240003f0, new Uint8Array(16));
+    await expectReply(tar, "80 00 00 00 00 00 00 24"); // the increment wraps within 1 KiB
+    expect(await raw.read(0x2407fffc, 8)).toMatchObject({ status: 0x11, at: 0x24080000 });
+    await raw.command("F2 46 FF FF 00 00 04 00 00 00", 2); // ABORT: STKERRCLR
+    await expectReply(tar, "80 00 00 00 00 00 08 24");
+  });
+
   it("runs an RW_MISC batch", async () => {
     raw = await openRaw();
     await raw.enter();
