@@ -39,8 +39,8 @@ export function commandSignal(
   what: string,
 ): { readonly signal: AbortSignal; readonly dispose: () => void } {
   const controller = new AbortController();
-  const interrupt = () => stop(StationError.of("INTERRUPTED", { state: "the running step" }), 130);
-  const terminate = () => stop(StationError.of("TERMINATED", { state: "the running step" }), 143);
+  const interrupt = () => stop(StationError.of("INTERRUPTED", { what }), 130);
+  const terminate = () => stop(StationError.of("TERMINATED", { what }), 143);
   const stop = (error: StationError, code: number) => {
     // A second signal means that the person does not want to wait for a clean stop. The journal is durable already.
     if (controller.signal.aborted) process.exit(code);

@@ -104,7 +104,7 @@ export const usageEntries = {
   },
   INTERRUPTED: {
     exit: 130,
-    message: "interrupted in state {state}",
+    message: "{what} was interrupted",
     cause: "Ctrl-C.",
     remedy: "Run `sfi resume` with the journal.",
     disposition: "resumable",
@@ -112,7 +112,7 @@ export const usageEntries = {
   },
   TERMINATED: {
     exit: 143,
-    message: "terminated in state {state}",
+    message: "{what} was told to end",
     cause: "The process was told to end (SIGTERM).",
     remedy: "Run `sfi resume` with the journal.",
     disposition: "resumable",

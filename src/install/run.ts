@@ -56,9 +56,7 @@ function stops(error: StationError, session: InstallSession): boolean {
 function asEnd(first: StationError, outcome: Outcome, session: InstallSession): StationError {
   const { licenseSpent } = session;
   if (outcome === "refused") return asRefusal(first, session).in({ licenseSpent });
-  if (first.exit >= 124 || first.code === "JOURNAL_UNWRITABLE") {
-    return first.in({ licenseSpent, disposition: "resumable", retry: "resume" });
-  }
+  if (first.exit >= 124) return first.in({ licenseSpent, disposition: "resumable", retry: "resume" });
   const ownEnd = outcome === "unknown" ? 8 : 7;
   if (first.exit === ownEnd || first.exit === 1) return first.in({ licenseSpent });
   const parameters = {

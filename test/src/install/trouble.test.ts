@@ -41,7 +41,7 @@ describe("trouble at each state", () => {
       store,
       signal: controller.signal,
       onState: (entered) => {
-        if (entered === state) controller.abort(StationError.of("INTERRUPTED", { state }));
+        if (entered === state) controller.abort(StationError.of("INTERRUPTED", { what: "the test" }));
       },
     });
     expect(run.result).toMatchObject({ exit: 130, error: { code: "INTERRUPTED" } });
