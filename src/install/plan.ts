@@ -1,12 +1,11 @@
 import { sha256Hex } from "../bytes/digest.ts";
 import { hex32, hexNumber } from "../bytes/hex.ts";
-import { areaName } from "../package/sfi.ts";
+import { areaName, type SfiPackage } from "../package/sfi.ts";
 import type { SfiPart } from "../package/sfi-verify.ts";
 import { assumedFacts } from "../target/evidence.ts";
 import type { DeviceManifest, FieldValues } from "../target/manifest-types.ts";
-import { expectedRdpLevel } from "./expectation.ts";
+import { type Expectation, expectedRdpLevel } from "./expectation.ts";
 import { type State, stateTitles } from "./machine.ts";
-import type { InstallJob } from "./session.ts";
 
 /**
  * What doing a step means for the part.
@@ -16,6 +15,13 @@ import type { InstallJob } from "./session.ts";
  * - irreversible: cannot be taken back, or only by erasing the part
  */
 export type StepKind = "read" | "reversible" | "license" | "irreversible";
+
+/** What of a job decides its plan. */
+export interface PlannedJob {
+  readonly package: SfiPackage;
+  /** The end state to prove; undefined leaves the run unproven at best. */
+  readonly expectation: Expectation | undefined;
+}
 
 export interface PlanStep {
   readonly number: number;
@@ -45,7 +51,7 @@ type Draft = Omit<PlanStep, "number" | "title">;
  * @param parts the package's parts, in order
  */
 export function planInstall(
-  job: Pick<InstallJob, "package" | "expectation">,
+  job: PlannedJob,
   manifest: DeviceManifest,
   parts: readonly SfiPart[],
 ): InstallPlan {
@@ -129,13 +135,13 @@ function assignments(fields: FieldValues): string {
     .join(" ");
 }
 
-function proofDetail(job: Pick<InstallJob, "expectation">): string {
+function proofDetail(job: Pick<PlannedJob, "expectation">): string {
   if (job.expectation === undefined) return "nothing to compare with: the end can only be unproven";
   const { source, firmware } = job.expectation;
   return `option bytes against ${source}; flash ${firmware === undefined ? "must not be blank" : "against the firmware"}`;
 }
 
-function planWarnings(job: Pick<InstallJob, "expectation">, manifest: DeviceManifest): string[] {
+function planWarnings(job: Pick<PlannedJob, "expectation">, manifest: DeviceManifest): string[] {
   if (job.expectation === undefined) {
     return [
       "no expected end state (--expect): the run cannot end better than unproven, and a license is spent all the same",

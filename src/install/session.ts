@@ -1,22 +1,17 @@
 import type { DebugSession } from "../dap/session.ts";
 import type { StationError } from "../errors/station-error.ts";
-import type { SfiPackage } from "../package/sfi.ts";
 import type { SfiPart } from "../package/sfi-verify.ts";
 import type { Clock, LicenseSource, LicenseStore, Probe } from "../ports/index.ts";
 import type { TargetIdentity } from "../target/identify.ts";
 import type { DeviceManifest } from "../target/manifest-types.ts";
 import type { OptionBytes } from "../target/option-bytes.ts";
 import type { Recorder } from "./events.ts";
-import type { Expectation } from "./expectation.ts";
 import type { State } from "./machine.ts";
-import type { InstallPlan } from "./plan.ts";
+import type { InstallPlan, PlannedJob } from "./plan.ts";
 import type { ResumePoint } from "./resume.ts";
 
 /** What is to be done: everything the operator decided. */
-export interface InstallJob {
-  readonly package: SfiPackage;
-  /** The end state to prove; undefined leaves the run unproven at best. */
-  readonly expectation: Expectation | undefined;
+export interface InstallJob extends PlannedJob {
   /** Device id the operator demands; undefined takes what is attached. */
   readonly deviceId: number | undefined;
   readonly connectMode: "normal" | "hot-plug" | "under-reset";
