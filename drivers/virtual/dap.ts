@@ -207,6 +207,6 @@ export class VirtualDap {
 }
 
 /** TAR after an access at `tar`: the increment wraps within 1 KiB. */
-function incremented(tar: number, width: AccessWidth): number {
+function incremented(tar: number, width: number): number {
   return tar - (tar % 1024) + ((tar + width) % 1024);
 }

@@ -14,6 +14,7 @@ import { parseSfi } from "../../dist/src/package/sfi.js";
 import { buildSfi } from "../../dist/src/package/sfi-build.js";
 import { checkStructure, openSfi } from "../../dist/src/package/sfi-verify.js";
 import { identifyTarget } from "../../dist/src/target/identify.js";
+import { beside } from "./beside.mjs";
 
 const root = join(import.meta.dirname, "../..");
 const sfi = join(root, "dist/src/cli/main.js");
@@ -216,6 +217,7 @@ const result = {
     await wire(manifests, "virtual:h753,probe=v2-1", 4_000),
   ],
   install: await install(),
+  beside: await beside(),
 };
 console.log(
   JSON.stringify(result, (_, value) => (typeof value === "number" ? Number(value.toFixed(3)) : value), 2),

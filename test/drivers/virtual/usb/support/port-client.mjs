@@ -1,11 +1,11 @@
-// A program that uses the station's libusb port on its own: `node port-client.mjs <scenario> <serial>`. It runs what was
-// built, in a process of its own, because the virtual bus answers system calls of other processes only.
+// A program that uses the station's libusb port on its own: `node port-client.mjs <scenario>[,<scenario>…] <serial>`. It runs
+// what was built, in a process of its own, because the virtual bus answers system calls of other processes only.
 import { once } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
 import { libusbOpener, listUsbProbes } from "../../../../../dist/drivers/stlink/libusb.js";
 import { selectProbe } from "../../../../../dist/drivers/stlink/select.js";
 
-const [name, serial] = process.argv.slice(2);
+const [names, serial] = process.argv.slice(2);
 const say = (value) => process.stdout.write(`${JSON.stringify(value)}\n`);
 const command = (...bytes) => Uint8Array.from({ length: 16 }, (_, i) => bytes[i] ?? 0);
 const getVersion = command(0xf1);
@@ -108,4 +108,4 @@ const scenarios = {
   },
 };
 
-await scenarios[name]();
+for (const name of names.split(",")) await scenarios[name]();
