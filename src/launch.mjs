@@ -12,6 +12,11 @@ const tasks = {
   demo: () => node(["dist/src/cli/main.js", "demo", ...args]),
   docs: () => node(["dist/src/cli/generate-docs.js", ...args]),
   bench: () => node(["test/bench/run.mjs", ...args]),
+  campaign: () => {
+    node(["node_modules/typescript/bin/tsc", "-p", "test/campaign/tsconfig.json"]);
+    node(["dist/campaign/test/campaign/main.js", ...args]);
+  },
+  fuzz: () => fuzz(args),
   test: () => node(["node_modules/vitest/vitest.mjs", "run", ...args]),
 };
 
@@ -22,6 +27,14 @@ if (!(task in tasks)) {
 if (!packagesMatchLockfile()) run("npm", ["ci", "--no-audit", "--no-fund"], "installing packages");
 node(["node_modules/typescript/bin/tsc", "-p", "tsconfig.json"]);
 tasks[task]();
+
+/** Broken inputs for every parser: `npm run fuzz -- [seconds for each] [first seed]`; CI runs a fixed number instead. */
+function fuzz([seconds = "60", seed = String(Date.now() % 1_000_000)]) {
+  console.error(`seconds for each parser: ${seconds}, first seed: ${seed}`);
+  process.env.SFI_FUZZ_SECONDS = seconds;
+  process.env.SFI_FUZZ_SEED = seed;
+  node(["node_modules/vitest/vitest.mjs", "run", "test/fuzz"]);
+}
 
 /** npm keeps a copy of what it installed inside node_modules; it equals the lockfile when nothing changed since. */
 function packagesMatchLockfile() {

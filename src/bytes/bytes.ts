@@ -54,7 +54,11 @@ export function asciiBytes(text: string): Uint8Array {
 
 /** Bytes as text, one character a byte. */
 export function asciiText(bytes: Uint8Array): string {
-  return String.fromCharCode(...bytes);
+  // In pieces: a call takes only so many arguments.
+  let text = "";
+  for (let at = 0; at < bytes.length; at += 8192)
+    text += String.fromCharCode(...bytes.subarray(at, at + 8192));
+  return text;
 }
 
 /** The same memory as a plain Uint8Array: file reading gives a Buffer, whose `slice` and `toString` mean other things. */

@@ -15,7 +15,8 @@ import { version } from "./version.ts";
 export async function runCli(argv: readonly string[]): Promise<number> {
   let code = 0;
   let globals = preliminaryGlobals(argv);
-  const parser = yargs([...argv])
+  const { own, raw } = splitRawWords(argv);
+  const parser = yargs(own)
     .scriptName("sfi")
     .detectLocale(false)
     .parserConfiguration({ "parse-numbers": false, "parse-positional-numbers": false })
@@ -50,7 +51,8 @@ export async function runCli(argv: readonly string[]): Promise<number> {
       async (builder: Argv) => (await entry.load()).build(builder),
       async (args: Arguments) => {
         globals = readGlobals(args);
-        code = await runCommand(await entry.load(), args, globals, entry.command.split(" ")[0] ?? "command");
+        const given = raw === undefined ? args : { ...args, words: raw };
+        code = await runCommand(await entry.load(), given, globals, entry.command.split(" ")[0] ?? "command");
       },
     );
   }
@@ -60,6 +62,31 @@ export async function runCli(argv: readonly string[]): Promise<number> {
   } catch (thrown) {
     return fail(asStationError(thrown), globals);
   }
+}
+
+/**
+ * Splits off the words behind a command that takes them as they are, so that none is read as an option of ours.
+ * @returns what is ours to read, and the words, when the command is such a one
+ */
+function splitRawWords(argv: readonly string[]): {
+  readonly own: string[];
+  readonly raw: string[] | undefined;
+} {
+  const at = argv.findIndex((word) => !word.startsWith("-"));
+  const takesRaw = commandTable.some(
+    ({ command, rawWords }) => rawWords && command.split(" ")[0] === argv[at],
+  );
+  const words = argv.slice(at + 1);
+  if (!takesRaw || words.includes("--help")) return { own: [...argv], raw: undefined };
+  return {
+    own: [...argv.slice(0, at + 1), ...words.filter(isGlobal)],
+    raw: words.filter((word) => !isGlobal(word)),
+  };
+}
+
+/** The global switches that the vendor's tools do not have; `--json` may stand anywhere. */
+function isGlobal(word: string): boolean {
+  return word === "--json" || word === "--quiet" || word === "--no-color";
 }
 
 async function runCommand(

@@ -4,6 +4,8 @@ interface CommandEntry {
   readonly command: string;
   readonly describe: string;
   readonly load: () => Promise<CommandModule>;
+  /** What follows the command's name is not ours: it is handed over word by word. */
+  readonly rawWords?: boolean;
 }
 
 /** Every command. Its file is read only when it is used, so that start-up does not pay for the others. */
@@ -34,14 +36,45 @@ export const commandTable: readonly CommandEntry[] = [
     load: () => import("./commands/flash.ts"),
   },
   {
-    command: "package <action> [file]",
-    describe: "build | inspect | verify: SFI images",
+    command: "package <action> [file] [other]",
+    describe: "build | inspect | verify | diff: secure images; inspect shows any key or certificate file",
     load: () => import("./commands/package.ts"),
   },
   {
-    command: "license <action> [file]",
-    describe: "issue | show: licenses",
+    command: "key <action>",
+    describe: "generate | show: firmware keys, nonces, key pairs",
+    load: () => import("./commands/key.ts"),
+  },
+  {
+    command: "obk <action> [file]",
+    describe: "create | show: OBKey files of H5 and H7RS",
+    load: () => import("./commands/obk.ts"),
+  },
+  {
+    command: "da <action> [files..]",
+    describe: "certificate | chain | password | show: debug authentication",
+    load: () => import("./commands/da.ts"),
+  },
+  {
+    command: "ssp <action> [file]",
+    describe: "build | show | secrets | backup | words: secure secret provisioning of STM32MP",
+    load: () => import("./commands/ssp.ts"),
+  },
+  {
+    command: "stpc [words..]",
+    describe: "the words of STM32TrustedPackageCreator_CLI: -sfi, -ssp, -obk, -hsm",
+    rawWords: true,
+    load: () => import("./commands/stpc.ts"),
+  },
+  {
+    command: "license <action> [words..]",
+    describe: "issue | show | suspect | clear | forget | ledger | bundle | serve: licenses and their account",
     load: () => import("./commands/license.ts"),
+  },
+  {
+    command: "hsm <action> [file]",
+    describe: "info | counter | firmware-id | state | suggest-personalization | provision",
+    load: () => import("./commands/hsm.ts"),
   },
   {
     command: "plan",
@@ -90,7 +123,7 @@ export const commandTable: readonly CommandEntry[] = [
   },
   {
     command: "virtual <action> [words..]",
-    describe: "run: any program, with virtual ST-LINKs on its USB bus",
+    describe: "run | serve: virtual ST-LINKs on a program's USB bus, or for the kernel",
     load: () => import("./commands/virtual.ts"),
   },
   {

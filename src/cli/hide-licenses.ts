@@ -11,10 +11,12 @@ export function hidingLicenses(
   store: LicenseStore,
   bench: Pick<Bench, "hide">,
 ): { readonly licenseSource: LicenseSource | GivenLicenseSource; readonly licenseStore: LicenseStore } {
+  const inspect = source.inspect?.bind(source);
   const licenseSource: LicenseSource = {
     name: source.name,
     counted: source.counted,
     check: (real) => source.check(real),
+    ...(inspect === undefined ? {} : { inspect }),
     async issue(request) {
       const license = await source.issue(request);
       bench.hide(license);
@@ -22,13 +24,12 @@ export function hidingLicenses(
     },
   };
   const licenseStore: LicenseStore = {
+    ...store,
     async load(key) {
       const license = await store.load(key);
       if (license !== undefined) bench.hide(license);
       return license;
     },
-    save: (key, license) => store.save(key, license),
-    checkWritable: () => store.checkWritable(),
   };
   if (!isGiven(source)) return { licenseSource, licenseStore };
   bench.hide(source.given);

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { link, mkdir, open, readFile, rm } from "node:fs/promises";
+import { link, mkdir, open, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { concatBytes, equalBytes } from "../bytes/bytes.ts";
 import { sha256Hex } from "../bytes/digest.ts";
@@ -79,6 +79,16 @@ export function licenseFolder(folder: string): LicenseStore {
         if (already === undefined || !equalBytes(already, license)) throw failed(error);
       } finally {
         if (temporary !== undefined) await rm(temporary, { force: true });
+      }
+    },
+    async setAside(key) {
+      try {
+        const license = await load(key);
+        if (license === undefined) return;
+        await rename(pathOf(key), join(folder, `${key}.forgotten-${sha256Hex(license).slice(0, 16)}`));
+        await syncFolder(folder);
+      } catch (error) {
+        throw failed(error);
       }
     },
   };

@@ -1,3 +1,5 @@
+import { existsSync } from "node:fs";
+import { basename } from "node:path";
 import { hex32, toHex } from "../bytes/hex.ts";
 import { StationError } from "../errors/station-error.ts";
 import { readFirmware } from "../firmware/read-firmware.ts";
@@ -11,6 +13,8 @@ import type { DeviceManifest } from "../target/manifest-types.ts";
 import { fileWithAddress, requiredText, textList, textOption } from "./arguments.ts";
 import type { Arguments } from "./command.ts";
 import { readInput, readInputText, readSecret } from "./files.ts";
+import { packageFormat } from "./package-listing.ts";
+import { expectedWordsOf, manifestFileOf } from "./package-manifest.ts";
 
 /** Key and nonce of a package. */
 export interface PackageKey {
@@ -49,8 +53,8 @@ export async function readFirmwareFiles(texts: readonly string[]): Promise<Segme
 }
 
 /**
- * What the chip must hold afterwards: --expect, the package opened with its key, --expect-firmware, in that order of
- * precedence; what is given twice must agree.
+ * What the chip must hold afterwards: --expect, the package opened with its key, the manifest that lies beside the
+ * package, in that order of precedence, and --expect-firmware; what is given twice must agree.
  * @throws EXPECTATION_INVALID when two of them contradict each other
  */
 export async function readExpectation(
@@ -69,12 +73,19 @@ export async function readExpectation(
   const firmwareFiles = textList(args, "expect-firmware");
   const fromFiles = firmwareFiles.length === 0 ? undefined : await readFirmwareFiles(firmwareFiles);
   requireAgreement(fromCsv, opened?.optionWords, csvFile ?? "", rows);
-  const optionWords = fromCsv ?? opened?.optionWords;
+  const manifestFile = manifestFileOf(pkg.name);
+  const fromManifest =
+    csvFile === undefined && existsSync(manifestFile)
+      ? expectedWordsOf(await readInputText(manifestFile), pkg.digest, rows, manifestFile)
+      : undefined;
+  requireAgreement(fromManifest, opened?.optionWords, manifestFile, rows);
+  const optionWords = fromCsv ?? opened?.optionWords ?? fromManifest;
   if (optionWords === undefined) return undefined;
+  const openedSource = opened === undefined ? undefined : "the package opened with its key";
   return createExpectation({
     optionWords,
     firmware: fromFiles ?? opened?.firmware,
-    source: csvFile ?? "the package opened with its key",
+    source: csvFile ?? openedSource ?? `the package's manifest ${basename(manifestFile)}`,
   });
 }
 
@@ -95,7 +106,7 @@ function requireAgreement(
 /** A package as the command line's contract prints it. */
 export function packageJson(pkg: SfiPackage) {
   return {
-    format: "sfi",
+    format: packageFormat(pkg),
     protocolVersion: pkg.protocolVersion,
     imageVersion: pkg.imageVersion,
     totalAreas: pkg.areas.length,

@@ -14,7 +14,7 @@ import type { CommandContext } from "./context.ts";
 import { ensureFolder, readInputText, writeOutput } from "./files.ts";
 import { hidingLicenses } from "./hide-licenses.ts";
 import { createJournalFile } from "./journal-file.ts";
-import { licenseFolder } from "./license-folder.ts";
+import { type LicensingSettings, openLicensing } from "./licensing.ts";
 import { openRunLog, type RunLog } from "./run-log.ts";
 import { runView } from "./run-view.ts";
 import { version } from "./version.ts";
@@ -25,7 +25,7 @@ export interface InstallRequest {
   readonly bench: Bench;
   readonly manifests: readonly DeviceManifest[];
   readonly licenseSource: LicenseSource;
-  readonly licenseDir: string;
+  readonly licensing: LicensingSettings;
   readonly site: string;
   /** Everything a later `resume` needs to build the same job again; journalled in run_begin. No secrets. */
   readonly inputs: Readonly<Record<string, unknown>>;
@@ -84,11 +84,13 @@ async function runJournalled(
     },
   });
   await recordBegin(recorder, request);
+  const licensing = openLicensing(request.licensing, (message) => context.say(`warning: ${message}`));
+  const source = licensing.source(request.licenseSource);
   const result = await runInstall(
     createSession(job, {
       openProbe: () => bench.openProbe(),
       clock: bench.clock,
-      ...hidingLicenses(request.licenseSource, licenseFolder(request.licenseDir), bench),
+      ...hidingLicenses(source, licensing.store, bench),
       recorder,
       signal: context.signal,
       manifests: request.manifests,
@@ -96,7 +98,7 @@ async function runJournalled(
       onState: (state) => bench.enterState(state),
       endFields: () => ({ ...files, ...bench.figures() }),
     }),
-  );
+  ).finally(() => licensing.close());
   if (result.error !== undefined) log.error(result.error);
   if (recorder.intact) await writeReport(files, context);
   if (end !== undefined) view.event(end);

@@ -1,5 +1,7 @@
 import { failedEntries } from "./entries-failed.ts";
+import { hsmEntries } from "./entries-hsm.ts";
 import { inputEntries } from "./entries-input.ts";
+import { ledgerEntries } from "./entries-ledger.ts";
 import { licenseEntries } from "./entries-license.ts";
 import { refusedEntries } from "./entries-refused.ts";
 import { stationEntries } from "./entries-station.ts";
@@ -13,6 +15,8 @@ export const catalogue = {
   ...inputEntries,
   ...refusedEntries,
   ...licenseEntries,
+  ...hsmEntries,
+  ...ledgerEntries,
   ...failedEntries,
 } as const satisfies Record<string, CatalogueEntry>;
 

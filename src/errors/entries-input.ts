@@ -46,6 +46,52 @@ export const inputEntries = {
     cause: "A key that other users of the machine can read is no secret.",
     remedy: "chmod 600 {file}",
   },
+  KEY_NONCE_REUSED: {
+    ...untouched,
+    message: "this key and nonce were already used for another image: {file}, made {time} (register {register})",
+    cause:
+      "AES-GCM protects nothing any more when one key and nonce encrypt two different images: contents and tags of both can be worked out from each other.",
+    remedy:
+      "Make a new nonce (`sfi key generate --nonce F`) and give it to the license source with the key, or build the image with the very inputs it had.",
+  },
+  KEY_REGISTER_INVALID: {
+    ...untouched,
+    message: "the key's register {file} is damaged at line {line}",
+    cause: "The file that notes which nonces were used was edited or cut off.",
+    remedy: "Restore it from a backup, or use a new key: without it a nonce could be used twice.",
+  },
+  KEY_PUBLIC: {
+    ...untouched,
+    message: "{file} rests on a key that everybody has: {name}",
+    cause: "The key, password or certificate comes from ST's published examples or from this project's tests.",
+    remedy: "Make keys of your own; --allow-public-key lets an example pass on a bench.",
+  },
+  FORMAT_NOT_PUBLIC: {
+    exit: 2,
+    message: "{what} cannot be made: {detail}",
+    cause: "ST does not publish this part of the format, and a guess would spoil parts.",
+    remedy: "Use STM32TrustedPackageCreator for this image; the station installs and inspects what it makes.",
+    disposition: "untouched",
+    retry: "no",
+  },
+  INPUT_INVALID: {
+    ...untouched,
+    message: "{file} is not a sound {format} at {position}: {detail}",
+    cause: "The file is damaged, was cut off, or is of another format.",
+    remedy: "Make or fetch it again; docs/formats.md describes every format.",
+  },
+  RECIPE_INVALID: {
+    ...untouched,
+    message: "recipe {file} is not valid at {path}: {detail}",
+    cause: "A key of the recipe is unknown, missing or has a value that does not fit.",
+    remedy: "Correct it as the message says; docs/formats.md lists the keys.",
+  },
+  INPUT_DIGEST_DIFFERS: {
+    ...untouched,
+    message: "{file} is not the file that {recipe} pins: SHA-256 {actual} instead of {expected}",
+    cause: "The file was built again or replaced since the recipe was written.",
+    remedy: "Fetch the pinned file, or review the new one and change the digest in the recipe.",
+  },
   PACKAGE_CORRUPT: {
     ...untouched,
     message: "{file} is not a sound SFI package at offset {offset}: {detail}",

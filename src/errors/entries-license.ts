@@ -8,7 +8,7 @@ export const licenseEntries = {
     ...license,
     message: "no license source was given",
     cause: "A secure install needs a license for the chip.",
-    remedy: "Pass --license FILE.",
+    remedy: "Pass --license FILE or --hsm.",
     disposition: "untouched",
   },
   LICENSE_LENGTH: {

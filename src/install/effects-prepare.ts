@@ -1,6 +1,6 @@
 import { equalBytes } from "../bytes/bytes.ts";
 import { isStationError, StationError } from "../errors/station-error.ts";
-import { licenseStoreKey, obtainLicense } from "../license/broker.ts";
+import { obtainLicense } from "../license/broker.ts";
 import type { FieldValues } from "../target/manifest-types.ts";
 import { applyFields, presentFields } from "../target/option-bytes.ts";
 import { readOptionBytes, writeOptionBytes } from "../target/option-controller.ts";
@@ -64,7 +64,6 @@ export async function obtainChipLicense(session: InstallSession): Promise<EventO
     certificate: need(session.certificate, "the certificate"),
     packageDigest: session.job.package.digest,
   };
-  const licenseKey = licenseStoreKey(request);
   try {
     const { license, origin, spent } = await obtainLicense({
       request,
@@ -73,6 +72,8 @@ export async function obtainChipLicense(session: InstallSession): Promise<EventO
       real: need(session.probe, "the probe").identity.real,
       onEvent: ({ kind, ...event }) => {
         if (kind === "stored" && "counted" in event && event.counted) session.licenseSpent = true;
+        const licenseKey = event.key;
+        session.licenseKey = licenseKey;
         return recorder.record("license", { phase: kind, licenseKey, spent: session.licenseSpent, ...event });
       },
     });

@@ -1,7 +1,8 @@
 import { abortInstall, restoreOptionBytes, verifyEndState } from "./effects-end.ts";
 import { inspectChip, planJob, readPackage } from "./effects-inspect.ts";
 import { activateSecurity, askRss, obtainChipLicense } from "./effects-prepare.ts";
-import { awaitReturn, settlePart, stagePart, startRss } from "./effects-rss.ts";
+import { awaitReturn, stagePart, startRss } from "./effects-rss.ts";
+import { settlePart } from "./effects-settle.ts";
 import type { EventOf, RunningState } from "./machine.ts";
 import type { InstallSession } from "./session.ts";
 

@@ -66,6 +66,8 @@ export interface InstallSession {
   originalOptionBytes: OptionBytes | undefined;
   certificate: Uint8Array | undefined;
   license: Uint8Array | undefined;
+  /** Under which the license is stored. */
+  licenseKey: string | undefined;
   /** Part being installed, from 1. */
   partNumber: number;
   optionBytesChanged: boolean;
@@ -93,6 +95,7 @@ export function createSession(job: InstallJob, ports: InstallPorts): InstallSess
     originalOptionBytes: undefined,
     certificate: undefined,
     license: undefined,
+    licenseKey: job.resume?.licenseKey,
     partNumber: 1,
     optionBytesChanged: job.resume?.optionBytesChanged ?? false,
     licenseSpent: job.resume?.licenseSpent ?? false,

@@ -1,7 +1,7 @@
 import { sha256Hex } from "../bytes/digest.ts";
 import { asStationError, isStationError, StationError } from "../errors/station-error.ts";
 import { certificateSizeBytes } from "../package/certificate.ts";
-import type { LicenseRequest, LicenseSource, LicenseStore } from "../ports/index.ts";
+import type { LicenseRequest, LicenseSource, LicenseSourceState, LicenseStore } from "../ports/index.ts";
 import { contradicts, isGiven } from "./file-source.ts";
 import { checkUsable } from "./usable.ts";
 
@@ -41,15 +41,36 @@ export interface ObtainedLicense {
 }
 
 /**
- * Name under which the license for a chip and package is kept: 64 hexadecimal digits, SHA-256 over the whole
- * certificate and the package's digest.
+ * Name under which the license for a chip and firmware is kept: 64 hexadecimal digits, SHA-256 over the whole
+ * certificate and the package's digest; where the source names its firmware, over the protocol, that name and the
+ * certificate instead. Only the static protocol exists here: a license of the live one is for one session and is never
+ * kept (AN5054 4.3).
  * @throws RangeError when the certificate has not 136 bytes or the digest not 64 digits
  */
-export function licenseStoreKey({ certificate, packageDigest }: LicenseRequest): string {
+export function licenseStoreKey({ certificate, packageDigest, firmwareId }: LicenseRequest): string {
   if (certificate.length !== certificateSizeBytes || !/^[0-9a-f]{64}$/.test(packageDigest)) {
     throw new RangeError("a license is asked for with a whole certificate and the SHA-256 of a package");
   }
-  return sha256Hex(certificate, packageDigest);
+  if (firmwareId === undefined) return sha256Hex(certificate, packageDigest);
+  return sha256Hex(`sfi license\0static\0${firmwareId}\0`, certificate);
+}
+
+/**
+ * The request with the firmware that the source names. One that the operator demanded must be it.
+ * @throws HSM_FIRMWARE_ID_WRONG
+ */
+export function requestFor(
+  source: LicenseSource,
+  request: LicenseRequest,
+  state: LicenseSourceState | undefined,
+): LicenseRequest {
+  const actual = state?.firmwareId;
+  const expected = request.firmwareId;
+  if (actual === undefined) return request;
+  if (expected !== undefined && expected !== actual) {
+    throw StationError.of("HSM_FIRMWARE_ID_WRONG", { source: source.name, actual, expected });
+  }
+  return { ...request, firmwareId: actual };
 }
 
 /**
@@ -63,21 +84,33 @@ export function licenseStoreKey({ certificate, packageDigest }: LicenseRequest):
 export async function checkLicense(
   options: Omit<ObtainLicenseOptions, "onEvent">,
 ): Promise<Uint8Array | undefined> {
-  const { request, source, store, real } = options;
+  return (await findLicense(options)).stored;
+}
+
+/** A chip that has its license needs no source: with the firmware named, one that cannot be reached is not asked. */
+async function identified({ request, source, store }: Omit<ObtainLicenseOptions, "onEvent">) {
+  const named = request.firmwareId !== undefined;
+  if (named && (await store.load(licenseStoreKey(request))) !== undefined) return request;
+  return requestFor(source, request, await source.inspect?.());
+}
+
+async function findLicense(options: Omit<ObtainLicenseOptions, "onEvent">) {
+  const { source, store, real } = options;
+  const request = await identified(options);
   const key = licenseStoreKey(request);
   if (isGiven(source)) checkUsable(source.given, source.name, real);
   const stored = await store.load(key);
   if (stored === undefined) {
     await source.check(real);
     await store.checkWritable();
-    return undefined;
+    return { key, request, stored: undefined };
   }
   checkUsable(stored, `store:${key}`, real);
   if (contradicts(source, stored)) {
     const detail = `another license is stored for this chip and package (${key}); it is not replaced`;
     throw StationError.of("LICENSE_MISMATCH", { source: source.name, detail });
   }
-  return stored;
+  return { key, request, stored };
 }
 
 /**
@@ -88,9 +121,8 @@ export async function checkLicense(
  *   issued, every error says `licenseSpent`.
  */
 export async function obtainLicense(options: ObtainLicenseOptions): Promise<ObtainedLicense> {
-  const { request, source, store, real, onEvent } = options;
-  const key = licenseStoreKey(request);
-  const stored = await checkLicense(options);
+  const { source, store, real, onEvent } = options;
+  const { key, request, stored } = await findLicense(options);
   if (stored !== undefined) {
     await onEvent({ kind: "reused", key, digest: sha256Hex(stored) });
     return { license: stored, origin: "store", spent: false };

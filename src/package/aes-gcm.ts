@@ -1,5 +1,8 @@
-import { gcm } from "@noble/ciphers/aes.js";
-import { concatBytes } from "../bytes/bytes.ts";
+import { createCipheriv, createDecipheriv } from "node:crypto";
+import { plainView } from "../bytes/bytes.ts";
+
+/** AES-128 for packages; AES-256 when the key is that long. */
+const algorithmOf = (key: Uint8Array) => (key.length === 32 ? "aes-256-gcm" : "aes-128-gcm");
 
 /** Size of the tag that every SFI structure carries: the full GCM tag. */
 export const tagSizeBytes = 16;
@@ -19,8 +22,11 @@ export function gcmSeal(
   { key, iv, additionalData }: GcmContext,
   plaintext: Uint8Array,
 ): { readonly ciphertext: Uint8Array; readonly tag: Uint8Array } {
-  const sealed = gcm(key, iv, additionalData).encrypt(plaintext);
-  return { ciphertext: sealed.subarray(0, plaintext.length), tag: sealed.subarray(plaintext.length) };
+  const cipher = createCipheriv(algorithmOf(key), key, iv, { authTagLength: tagSizeBytes });
+  cipher.setAAD(additionalData);
+  const ciphertext = plainView(cipher.update(plaintext));
+  cipher.final(); // GCM is a stream: nothing is left to come
+  return { ciphertext, tag: plainView(cipher.getAuthTag()) };
 }
 
 /**
@@ -33,9 +39,13 @@ export function gcmOpen(
   tag: Uint8Array,
 ): Uint8Array | undefined {
   if (tag.length !== tagSizeBytes) throw new RangeError(`a tag is ${tagSizeBytes} bytes, got ${tag.length}`);
-  const cipher = gcm(key, iv, additionalData);
+  const decipher = createDecipheriv(algorithmOf(key), key, iv, { authTagLength: tagSizeBytes });
+  decipher.setAAD(additionalData);
+  decipher.setAuthTag(tag);
+  const plaintext = plainView(decipher.update(ciphertext));
   try {
-    return cipher.decrypt(concatBytes(ciphertext, tag));
+    decipher.final();
+    return plaintext;
   } catch {
     // With every length checked above, a tag that does not match is the only failure left.
     return undefined;

@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { concatBytes } from "../bytes/bytes.ts";
 import { StationError } from "../errors/station-error.ts";
 
@@ -30,6 +31,16 @@ export function checkNonce(bytes: Uint8Array, file = "the nonce"): Uint8Array {
  */
 export function firmwareSecret(key: Uint8Array, nonce: Uint8Array): Uint8Array {
   return concatBytes(checkNonce(nonce), new Uint8Array(4), checkKey(key));
+}
+
+/** A new firmware key from the system's random numbers, 16 bytes. */
+export function randomKey(): Uint8Array {
+  return new Uint8Array(randomBytes(keySizeBytes));
+}
+
+/** A new nonce from the system's random numbers: 12 bytes for SFI, 16 for SSP (AN5054 2.5.1 and 2.5.2, option -n). */
+export function randomNonce(sizeBytes: number = nonceSizeBytes): Uint8Array {
+  return new Uint8Array(randomBytes(sizeBytes));
 }
 
 function checkLength(bytes: Uint8Array, file: string, kind: string, expectedBytes: number): Uint8Array {

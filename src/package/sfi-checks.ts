@@ -3,6 +3,7 @@ import { alignDown, alignUp } from "../bytes/numbers.ts";
 import { areaName, type SfiArea, type SfiPackage } from "./sfi.ts";
 import { type AreaType, areaTypes, pauseContentSizeBytes, tokenSizeBytes } from "./sfi-layout.ts";
 import type { SfiRules } from "./sfi-verify.ts";
+import { externalFindings, keyFindings } from "./sfix-checks.ts";
 
 type Check = (pkg: SfiPackage, rules: SfiRules) => string[];
 
@@ -20,6 +21,8 @@ const checks: readonly Check[] = [
   types,
   firmwarePlaces,
   firmwareOverlaps,
+  externalFindings,
+  keyFindings,
   optionArea,
   pausePairs,
   tokenPlaces,

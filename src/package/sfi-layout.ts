@@ -23,7 +23,10 @@ export const pauseContentSizeBytes = 32;
 /** The continuation token that RSS keeps in flash between two parts; as long as the P area's content. */
 export const tokenSizeBytes = 32;
 
-/** What an area is for (AN5054 2.2 and 2.3). */
+/**
+ * What an area is for: F, C, P and R (AN5054 2.2), M (figure 4), E and K (2.3). That packages for H5 and H7RS carry
+ * OBKey files and ST's own SSFI images is published (AN5054 9.3.2), the letters O and S of those areas are not: assumed.
+ */
 export const areaTypes = {
   F: "firmware",
   C: "option bytes",
@@ -32,6 +35,8 @@ export const areaTypes = {
   M: "module",
   E: "external flash",
   K: "key generation",
+  O: "OBKey",
+  S: "SSFI image",
 } as const;
 export type AreaType = keyof typeof areaTypes;
 

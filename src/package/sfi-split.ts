@@ -22,6 +22,13 @@ export interface PlannedArea {
   readonly type: AreaType;
   readonly address: number;
   readonly data: Uint8Array;
+  /** Stands before the data in the content, and again in each piece when the area is cut (E areas). */
+  readonly prefix?: Uint8Array;
+}
+
+/** Size of an area's content: prefix and data. */
+export function contentSizeBytes({ data, prefix }: Pick<PlannedArea, "data" | "prefix">): number {
+  return data.length + (prefix?.length ?? 0);
 }
 
 /**
@@ -54,6 +61,9 @@ const resumeSizeBytes = areaHeaderSizeBytes + pauseContentSizeBytes;
  * An area that does not fit what is left of a part begins the next one (a public H7A3 log shows several whole areas
  * before the pause); only a firmware area larger than a part of its own is cut. A part that begins with an R area
  * leaves room for it in the RAM. The content of P and R areas is not public; 32 zero bytes before encryption are assumed.
+ *
+ * With external flash in it there are always several parts ("adds areas P and R whatever be the configuration",
+ * AN5054 2.3): E areas never share a part with others, which gives the three parts of the published H7B3 log (inferred).
  * @throws USAGE_INVALID when the RAM size holds no useful part
  */
 export function splitAreas(areas: readonly PlannedArea[], split: SfiSplit): PlannedArea[] {
@@ -63,17 +73,22 @@ export function splitAreas(areas: readonly PlannedArea[], split: SfiSplit): Plan
     budgetBytes(sizes(parts.at(-1) as PlannedArea[])) -
     (parts.length > 1 ? resumeSizeBytes : 0);
   const begin = () => parts.push([pauseArea("R", split.tokenAddress)]);
+  let before: PlannedArea | undefined;
   for (const area of areas) {
     let rest = area;
+    if (before !== undefined && (before.type === "E") !== (area.type === "E")) begin();
+    before = area;
     for (;;) {
-      if (areaHeaderSizeBytes + rest.data.length <= left()) break;
+      if (areaHeaderSizeBytes + contentSizeBytes(rest) <= left()) break;
       const holdsContent = (parts.at(-1) as PlannedArea[]).some(({ type }) => type !== "R");
       if (holdsContent) {
         begin();
         continue;
       }
-      const room = alignDown(rest.address + left() - areaHeaderSizeBytes, cutUnitBytes) - rest.address;
-      if (room <= 0 || rest.type !== "F") throw ramTooSmall(split, rest);
+      const prefixBytes = rest.prefix?.length ?? 0;
+      const room =
+        alignDown(rest.address + left() - areaHeaderSizeBytes - prefixBytes, cutUnitBytes) - rest.address;
+      if (room <= 0 || (rest.type !== "F" && rest.type !== "E")) throw ramTooSmall(split, rest);
       (parts.at(-1) as PlannedArea[]).push({ ...rest, data: rest.data.subarray(0, room) });
       rest = { ...rest, address: rest.address + room, data: rest.data.subarray(room) };
       begin();
@@ -95,11 +110,11 @@ function pauseArea(type: "P" | "R", address: number): PlannedArea {
 }
 
 function sizes(areas: readonly PlannedArea[]): Pick<AreaFields, "type" | "sizeBytes">[] {
-  return areas.map(({ type, data }) => ({ type, sizeBytes: data.length }));
+  return areas.map((area) => ({ type: area.type, sizeBytes: contentSizeBytes(area) }));
 }
 
-function ramTooSmall({ ramSizeBytes }: SfiSplit, { type, data }: PlannedArea): StationError {
+function ramTooSmall({ ramSizeBytes }: SfiSplit, area: PlannedArea): StationError {
   return StationError.of("USAGE_INVALID", {
-    detail: `a RAM size of ${ramSizeBytes} bytes is too small for a part with a ${type} area of ${data.length} bytes`,
+    detail: `a RAM size of ${ramSizeBytes} bytes is too small for a part with a ${area.type} area of ${contentSizeBytes(area)} bytes`,
   });
 }

@@ -4,7 +4,21 @@ export interface LicenseRequest {
   readonly certificate: Uint8Array;
   /** SHA-256 of the whole package file, hexadecimal. */
   readonly packageDigest: string;
+  /**
+   * Firmware identifier of the source that is to issue. Where it is known it takes the package's place in the license's
+   * key: a license opens the firmware key, and every package under one identifier has the same one (AN5054 3.1).
+   */
+  readonly firmwareId?: string | undefined;
 }
+
+/**
+ * What is known of a request that gave no license.
+ * - absent: there is no token or reader to ask; worth waiting for
+ * - not-sent: nothing was asked for, and asking again fails again (PIN, wrong card, missing module)
+ * - refused: the source said no
+ * - unknown: it may have spent one (crash, timeout, card removed)
+ */
+export type IssueOutcome = "absent" | "not-sent" | "refused" | "unknown";
 
 /** What a license source says about itself before it is asked for a license. */
 export interface LicenseSourceState {
@@ -31,6 +45,12 @@ export interface LicenseSource {
   check(real: boolean): Promise<void>;
   /** State and counter, read without changing either; absent where there is nothing to read. */
   inspect?(): Promise<LicenseSourceState>;
+  /** True when asking twice for the same chip costs one license (a service with an account of its own). */
+  readonly idempotent?: boolean;
+  /** True when each of its licenses is usable once: after it was given up, it is not issued again (a bundle). */
+  readonly once?: boolean;
+  /** What an error of `issue` or `inspect` means for the account. Absent: every error may have spent a license. */
+  outcomeOf?(error: unknown): IssueOutcome;
   /** The 136 license bytes for the request. */
   issue(request: LicenseRequest): Promise<Uint8Array>;
 }
@@ -43,4 +63,8 @@ export interface LicenseStore {
   save(key: string, license: Uint8Array): Promise<void>;
   /** Fails early when a later save could not work. @throws LICENSE_STORE_FAILED */
   checkWritable(): Promise<void>;
+  /** A chip refused this license: it is used once more at most, until the operator has decided. */
+  suspect?(key: string, reason: string): Promise<void>;
+  /** Takes a license that was given up out of use; the bytes are kept beside it. */
+  setAside?(key: string): Promise<void>;
 }

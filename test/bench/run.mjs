@@ -15,6 +15,8 @@ import { buildSfi } from "../../dist/src/package/sfi-build.js";
 import { checkStructure, openSfi } from "../../dist/src/package/sfi-verify.js";
 import { identifyTarget } from "../../dist/src/target/identify.js";
 import { beside } from "./beside.mjs";
+import { hsmBench } from "./hsm.mjs";
+import { packageCreator } from "./packages.mjs";
 
 const root = join(import.meta.dirname, "../..");
 const sfi = join(root, "dist/src/cli/main.js");
@@ -211,12 +213,14 @@ const result = {
   startUp: await startUp(),
   parsing: await parsing(),
   packages: await packages(manifests[0]),
+  packageCreator: packageCreator(manifests[0]),
   wire: [
     await wire(manifests, "virtual:h753", 24_000),
     await wire(manifests, "virtual:h753", 8_000),
     await wire(manifests, "virtual:h753,probe=v2-1", 4_000),
   ],
   install: await install(),
+  hsm: await hsmBench(),
   beside: await beside(),
 };
 console.log(

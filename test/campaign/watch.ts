@@ -1,16 +1,16 @@
 import type { VirtualBench } from "../../drivers/virtual/bench.ts";
-import { optionNames, type OptionWords } from "../../drivers/virtual/chips.ts";
+import type { OptionWords } from "../../drivers/virtual/chips.ts";
 import type { BulkOpener } from "../../src/ports/index.ts";
-import { sampleFirmware } from "../support/sample-job.ts";
-import { cleanJob } from "./job.ts";
+import { cleanJob, firmware } from "./job.ts";
 
-/** More transfers than any run may take: three times what the longest wait of an install amounts to. */
+/** More transfers than a run and what follows it may take: several times what the longest waits amount to. */
 export const transferLimit = 60_000;
 
-/** Where the package may write: its firmware, and the sector of its continuation token. Offsets in flash. */
-const firmware = cleanJob.segments[0]?.data ?? sampleFirmware(0);
-const firmwareEnd = Math.ceil(firmware.length / 32) * 32;
-const tokenSector = { start: 0x1e0000, end: 0x200000 } as const;
+const flashWordBytes = 32;
+const firmwareEnd = Math.ceil(firmware.length / flashWordBytes) * flashWordBytes;
+const sectorBytes = 0x20000;
+const tokenAddress = cleanJob.package.areas.find(({ type }) => type === "P")?.address ?? 0;
+const tokenSector = Math.floor((tokenAddress - 0x08000000) / sectorBytes) * sectorBytes;
 const blank = Buffer.alloc(0x200000, 0xff);
 
 /** What the chip really holds, looked at directly and not over the wire. */
@@ -19,62 +19,57 @@ export interface ChipTruth {
   /** The firmware, all of it, and nothing else. */
   readonly holdsFirmware: boolean;
   readonly flashBlank: boolean;
-  /** Nothing outside the package's area and the token's sector. */
+  /** Nothing but erased bytes outside the package's firmware and the sector of its continuation token. */
   readonly restBlank: boolean;
 }
 
 export function lookAt(bench: VirtualBench): ChipTruth {
-  const flash = Buffer.from(
-    bench.chip.flashBytes.buffer,
-    bench.chip.flashBytes.byteOffset,
-    bench.chip.flashBytes.length,
-  );
-  const isBlank = (start: number, end: number): boolean =>
-    flash.compare(blank, start, end, start, end) === 0;
-  const restBlank =
-    isBlank(firmwareEnd, tokenSector.start) && isBlank(tokenSector.end, flash.length);
+  const { buffer, byteOffset, length } = bench.chip.flashBytes;
+  const flash = Buffer.from(buffer, byteOffset, length);
+  const isBlank = (start: number, end: number): boolean => flash.compare(blank, start, end, start, end) === 0;
   return {
     options: bench.chip.options(),
-    holdsFirmware:
-      flash.subarray(0, firmware.length).equals(firmware) &&
-      isBlank(firmware.length, flash.length),
-    flashBlank: isBlank(0, flash.length),
-    restBlank,
+    holdsFirmware: flash.subarray(0, firmware.length).equals(firmware) && isBlank(firmware.length, length),
+    flashBlank: isBlank(0, length),
+    restBlank: isBlank(firmwareEnd, tokenSector) && isBlank(tokenSector + sectorBytes, length),
   };
 }
 
-export function sameOptions(a: OptionWords, b: OptionWords): boolean {
-  return optionNames.every((name) => a[name] === b[name]);
-}
-
-/** Number of bits in which two sets of option words differ. */
-export function differingBits(a: OptionWords, b: OptionWords): number {
-  return optionNames.reduce((sum, name) => {
-    let bits = 0;
-    for (let word = (a[name] ^ b[name]) >>> 0; word !== 0; word &= word - 1) bits++;
-    return sum + bits;
-  }, 0);
-}
-
-/** A change of what outlives a reset, and the state of the install in which it came about. */
+/** A change of what outlives a reset that the station asked for, and the state of the install it was in. */
 export interface LastingChange {
-  readonly what: "options" | "program" | "erase";
+  readonly what: "option write" | "program" | "erase";
   readonly state: string;
-  /** RSS did it by itself. */
-  readonly byRss: boolean;
 }
 
-/** Watches option bytes and flash of a bench's chip. `state` says where the install is. */
+/** FLASH_OPTCR by its two addresses, and OPTSTART in it (RM0433 4.9.7). */
+const optionControl: readonly number[] = [0x18, 0x118];
+const optionStart = 1 << 1;
+
+/**
+ * Watches option bytes and flash of a bench's chip. What RSS does by itself does not count; an option write counts when
+ * it is started, and the erasure it brings is part of it.
+ * @param state says where the install is
+ */
 export function watchChip(bench: VirtualBench, state: () => string): readonly LastingChange[] {
   const changes: LastingChange[] = [];
   const { options, array } = bench.chip.flash;
+  let applying = false;
   const note = (what: LastingChange["what"]): void => {
-    changes.push({ what, state: state(), byRss: bench.chip.rss.running });
+    if (!bench.chip.rss.running && !applying) changes.push({ what, state: state() });
   };
   const apply = options.apply.bind(options);
   options.apply = (change) => {
-    note("options");
+    applying = true;
     apply(change);
+    applying = false;
+  };
+  const write = options.write.bind(options);
+  options.write = (offset, value) => {
+    const wasPending = bench.chip.store.get("optionPending");
+    const taken = write(offset, value);
+    const started = optionControl.includes(offset) && (value & optionStart) !== 0;
+    if (started && wasPending === 0 && bench.chip.store.get("optionPending") === 1) note("option write");
+    return taken;
   };
   const program = array.program.bind(array);
   array.program = (offset, data) => {
@@ -89,7 +84,7 @@ export function watchChip(bench: VirtualBench, state: () => string): readonly La
   return changes;
 }
 
-/** The bench's opener, refusing transfers past the limit: a run that never ends ends there, as INTERNAL. */
+/** The bench's opener, which refuses transfers past the limit: a run that never ends ends there. */
 export function limitedOpener(bench: VirtualBench): BulkOpener {
   const count = (): void => {
     if (bench.transfers().count >= transferLimit) throw new RangeError("the run does not end");

@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
@@ -36,6 +36,11 @@ export function sfi(
     child.on("error", reject);
     child.on("close", (code, signal) => resolve({ code, signal, stdout, stderr }));
   });
+}
+
+/** Names of the license files in a license folder; beside them lies the ledger. */
+export function licenseFiles(folder: string): string[] {
+  return readdirSync(folder).filter((name) => name.endsWith(".license"));
 }
 
 /** A temporary folder that goes with the test. */

@@ -6,8 +6,9 @@ import { asStationError } from "../../errors/station-error.ts";
 import { listProbes, openBench } from "../bench.ts";
 import type { Arguments } from "../command.ts";
 import { type CommandContext, printResult } from "../context.ts";
+import { hsmFindings } from "../doctor-hsm.ts";
 import { ensureFolder } from "../files.ts";
-import { licenseDirOf } from "../install-job.ts";
+import { licenseDirOf } from "../licensing.ts";
 import { loadManifests } from "../manifests.ts";
 import { version } from "../version.ts";
 
@@ -37,6 +38,7 @@ export async function run(args: Arguments, context: CommandContext): Promise<num
     await finding("device data", async () => `${(await loadManifests()).length} devices, all valid`),
     await finding("journals", async () => writable(context.options.logDir)),
     await finding("licenses", async () => writable(licenseDirOf(args, context))),
+    ...(await hsmFindings(context.env)),
     ...(await probeFindings()),
   ];
   printResult(context, { findings, udevRules: udevRules() }, () =>

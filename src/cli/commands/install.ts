@@ -2,14 +2,16 @@ import type { Argv } from "yargs";
 import { probeSelectors, targetOptions } from "../arguments.ts";
 import type { Arguments } from "../command.ts";
 import type { CommandContext } from "../context.ts";
+import { hsmForms } from "../hsm-selector.ts";
 import { runJob } from "../install-job.ts";
+import { remoteSourceOptions } from "../license-sources.ts";
+import { licensingOptions } from "../licensing.ts";
 import { runSites } from "../sites.ts";
 
 export function build(yargs: Argv): Argv {
-  return targetOptions(jobOptions(yargs))
+  return licensingOptions(remoteSourceOptions(targetOptions(jobOptions(yargs))))
     .option("allow-assumed", { type: "boolean", describe: "act on assumed facts on a real part" })
     .option("approve", { type: "string", describe: "digest of the plan (`sfi plan`), for a real part" })
-    .option("license-dir", { type: "string", describe: "where licenses are kept (SFI_LICENSE_DIR)" })
     .option("site", { type: "string", default: "1", describe: "name of this site in events and report" });
 }
 
@@ -18,6 +20,8 @@ export function jobOptions(yargs: Argv): Argv {
   return yargs
     .option("package", { type: "string", describe: "the .sfi file" })
     .option("license", { type: "string", describe: "license file for this chip" })
+    .option("hsm", { type: "string", describe: `license from an HSM: ${hsmForms}` })
+    .option("pin-file", { type: "string", describe: "PIN of the token; readable by you alone" })
     .option("development-license", {
       type: "boolean",
       describe: "issue a license with --key and --nonce; virtual chips only",

@@ -3,103 +3,118 @@ import { hex32, hexNumber } from "../../bytes/hex.ts";
 import { StationError } from "../../errors/station-error.ts";
 import { packageRules } from "../../install/package-rules.ts";
 import { installVariant } from "../../install/variants.ts";
-import { parseOptionCsv } from "../../package/option-csv.ts";
-import { parseSfi, type SfiPackage } from "../../package/sfi.ts";
-import { buildSfi } from "../../package/sfi-build.ts";
-import { checkStructure, openSfi, partsOf } from "../../package/sfi-verify.ts";
+import { factsOf } from "../../package/file-facts.ts";
+import { mapSvg, mapText } from "../../package/flash-map-draw.ts";
+import { recognizeFile } from "../../package/recognize.ts";
+import { parseSfi } from "../../package/sfi.ts";
+import { diffContents, diffPackages } from "../../package/sfi-diff.ts";
+import { openSfi } from "../../package/sfi-verify.ts";
 import type { DeviceManifest } from "../../target/manifest-types.ts";
 import { decodeOptionBytes, optionWordsFromCsv } from "../../target/option-bytes.ts";
-import { numberOption, requiredNumber, requiredText, textList, textOption } from "../arguments.ts";
+import { numberOption, textOption } from "../arguments.ts";
 import type { Arguments } from "../command.ts";
 import { type CommandContext, printResult } from "../context.ts";
-import { readInputText, writeOutput } from "../files.ts";
+import { printFacts } from "../facts-listing.ts";
+import { readInput, writeOutput } from "../files.ts";
 import { findManifest, loadManifests } from "../manifests.ts";
-import { packageJson, readFirmwareFiles, readPackageFile, readPackageKey } from "../package-files.ts";
+import { buildPackageFile, throwFindings } from "../package-build.ts";
+import { packageBuildOptions, packageInputs } from "../package-build-options.ts";
+import { packageJson, readPackageFile, readPackageKey } from "../package-files.ts";
+import { inputLog } from "../package-inputs.ts";
+import { packageMap, packageText } from "../package-listing.ts";
+import { manifestFileOf, packageManifest } from "../package-manifest.ts";
+import { readRecipe } from "../package-recipe.ts";
 
 export function build(yargs: Argv): Argv {
-  return yargs
-    .positional("action", { choices: ["build", "inspect", "verify"] as const })
-    .positional("file", { type: "string", describe: "inspect, verify: the package" })
-    .option("device", { type: "string", describe: "device id, e.g. 0x450" })
-    .option("firmware", {
+  return packageBuildOptions(yargs)
+    .positional("action", { choices: ["build", "inspect", "verify", "diff"] as const })
+    .positional("file", { type: "string", describe: "inspect, verify, diff: the file" })
+    .positional("other", { type: "string", describe: "diff: the file to compare with" })
+    .option("map", { type: "boolean", describe: "inspect: where the areas lie, as text" })
+    .option("svg", {
       type: "string",
-      array: true,
-      nargs: 1,
-      describe: "build: FILE[@ADDRESS], repeatable",
-    })
-    .option("key", { type: "string", describe: "file with the 16-byte firmware key" })
-    .option("nonce", { type: "string", describe: "file with the 12-byte nonce" })
-    .option("options", { type: "string", describe: "build: option-byte CSV" })
-    .option("image-version", { type: "string", describe: "build: 0..255", default: "0" })
-    .option("ram-size", { type: "string", describe: "build: RAM for one part; splits what is larger" })
-    .option("token", { type: "string", describe: "build: continuation-token address, needed to split" })
-    .option("hash", { type: "boolean", describe: "build: integrity hash (STM32H73x)" })
-    .option("out", { type: "string", describe: "build: the package to write" });
+      describe: "inspect: where the areas lie, as a picture, into this file",
+    });
 }
 
 export async function run(args: Arguments, context: CommandContext): Promise<number> {
+  if (args["action"] !== "diff" && args["other"] !== undefined) {
+    throw StationError.of("USAGE_INVALID", { detail: "only diff takes two files" });
+  }
   switch (args["action"]) {
     case "build":
       return buildPackage(args, context);
     case "verify":
       return verifyPackage(args, context);
+    case "diff":
+      return diff(args, context);
     default:
-      return inspectPackage(args, context);
+      return inspect(args, context);
   }
 }
 
 async function buildPackage(args: Arguments, context: CommandContext): Promise<number> {
-  const manifest = findManifest(await loadManifests(), requiredNumber(args, "device", 0xfff));
-  const protocolVersion = manifest.sfi.protocolVersions[0];
-  if (protocolVersion === undefined) throw new RangeError("the device takes no protocol version");
-  if (args["hash"] === true) {
-    throw StationError.of("USAGE_INVALID", {
-      detail: `device ${hexNumber(manifest.device.id, 3)} takes no packages with a hash`,
-    });
+  const recipeFile = textOption(args, "recipe");
+  const recipe = recipeFile === undefined ? undefined : await readRecipe(recipeFile, args);
+  const inputs = recipe?.inputs ?? packageInputs(args);
+  const log = inputLog(recipe?.checkDigest);
+  const built = await buildPackageFile(inputs, log);
+  const json = packageJson(built.package);
+  if (recipe === undefined && args["manifest"] !== true) {
+    printResult(context, json, () => packageText(built.package));
+    return 0;
   }
-  const key = await readPackageKey(args);
-  if (key === undefined) throw StationError.of("USAGE_INVALID", { detail: "--key and --nonce are missing" });
-  const csvFile = requiredText(args, "options");
-  const rows = manifest.sfi.csvRows.map(({ name }) => name);
-  const optionWords = parseOptionCsv(await readInputText(csvFile), { source: csvFile, rows });
-  const firmware = textList(args, "firmware");
-  if (firmware.length === 0) throw StationError.of("USAGE_INVALID", { detail: "--firmware is missing" });
-  const out = requiredText(args, "out");
-  const bytes = buildSfi({
-    ...key,
-    segments: await readFirmwareFiles(firmware),
-    optionWords,
-    imageVersion: requiredNumber(args, "image-version", 255),
-    protocolVersion,
-    ...splitOption(args, manifest),
-  });
-  const pkg = parseSfi(bytes, out);
-  throwFindings(pkg, manifest);
-  await writeOutput(out, bytes);
-  printResult(context, packageJson(pkg), () => packageText(pkg));
+  const manifest = manifestFileOf(inputs.out);
+  await writeOutput(manifest, packageManifest(built, log.records, inputs.folder));
+  printResult(context, { ...json, manifest }, () => `${packageText(built.package)}\nmanifest ${manifest}`);
   return 0;
 }
 
-function splitOption(args: Arguments, manifest: DeviceManifest) {
-  const ramSizeBytes = numberOption(args, "ram-size");
-  const tokenAddress = numberOption(args, "token");
-  if (ramSizeBytes === undefined && tokenAddress === undefined) return {};
-  if (tokenAddress === undefined)
-    throw StationError.of("USAGE_INVALID", { detail: "--ram-size needs --token" });
-  return { split: { ramSizeBytes: ramSizeBytes ?? manifest.sfi.ramSizeBytes, tokenAddress } };
+async function inspect(args: Arguments, context: CommandContext): Promise<number> {
+  const file = fileName(args, "file");
+  const bytes = await readInput(file);
+  if (recognizeFile(bytes) !== "sfi" && recognizeFile(bytes) !== undefined) {
+    printFacts(context, file, factsOf(bytes, file));
+    return 0;
+  }
+  const pkg = parseSfi(bytes, file);
+  const map = packageMap(pkg, await optionalManifest(args));
+  const svg = textOption(args, "svg");
+  if (svg !== undefined) await writeOutput(svg, mapSvg(map, `${file} (${pkg.digest.slice(0, 16)})`));
+  const json = args["map"] === true ? { ...packageJson(pkg), map } : packageJson(pkg);
+  printResult(context, json, () =>
+    [packageText(pkg), ...(args["map"] === true ? ["", mapText(map)] : [])].join("\n"),
+  );
+  return 0;
 }
 
-async function inspectPackage(args: Arguments, context: CommandContext): Promise<number> {
-  const pkg = await readPackageFile(packageName(args));
-  printResult(context, packageJson(pkg), () => packageText(pkg));
+async function diff(args: Arguments, context: CommandContext): Promise<number> {
+  const [a, b] = [
+    await readPackageFile(fileName(args, "file")),
+    await readPackageFile(fileName(args, "other")),
+  ];
+  const key = await readPackageKey(args);
+  const rows = (await optionalManifest(args))?.sfi.csvRows.map(({ name }) => name);
+  const contents =
+    key === undefined
+      ? []
+      : diffContents(openSfi(a, key.key, key.nonce), openSfi(b, key.key, key.nonce), rows);
+  const differences = [...diffPackages(a, b), ...contents];
+  const same = a.digest === b.digest;
+  printResult(context, { same, differences }, () =>
+    differences.length === 0
+      ? "no difference"
+      : differences
+          .map(({ what, a: left, b: right }) => `${what}: ${left}${right === "" ? "" : ` | ${right}`}`)
+          .join("\n"),
+  );
   return 0;
 }
 
 async function verifyPackage(args: Arguments, context: CommandContext): Promise<number> {
-  const pkg = await readPackageFile(packageName(args));
-  const device = numberOption(args, "device", 0xfff);
-  const manifest = device === undefined ? undefined : findManifest(await loadManifests(), device);
-  if (manifest !== undefined) throwFindings(pkg, manifest);
+  const pkg = await readPackageFile(fileName(args, "file"));
+  const manifest = await optionalManifest(args);
+  if (manifest !== undefined) throwFindings(pkg, packageRules(manifest));
   const key = await readPackageKey(args);
   const opened = key === undefined ? undefined : openSfi(pkg, key.key, key.nonce);
   const after =
@@ -142,35 +157,13 @@ async function verifyPackage(args: Arguments, context: CommandContext): Promise<
   return 0;
 }
 
-function packageName(args: Arguments): string {
-  const file = textOption(args, "file");
+async function optionalManifest(args: Arguments): Promise<DeviceManifest | undefined> {
+  const device = numberOption(args, "device", 0xfff);
+  return device === undefined ? undefined : findManifest(await loadManifests(), device);
+}
+
+function fileName(args: Arguments, which: "file" | "other"): string {
+  const file = textOption(args, which);
   if (file === undefined) throw StationError.of("USAGE_INVALID", { detail: "name the package file" });
   return file;
-}
-
-function throwFindings(pkg: SfiPackage, manifest: DeviceManifest): void {
-  const [first, ...more] = checkStructure(pkg, packageRules(manifest));
-  if (first === undefined) return;
-  if (more.length === 0) throw first;
-  throw StationError.of("PACKAGE_STRUCTURE", {
-    file: pkg.name,
-    detail: [first, ...more]
-      .map((finding) => String(finding.parameters["detail"] ?? finding.message))
-      .join("; "),
-  });
-}
-
-function packageText(pkg: SfiPackage): string {
-  const partOf = new Map(
-    partsOf(pkg).flatMap(({ number, areas }) => areas.map(({ index }) => [index, number])),
-  );
-  return [
-    `SFI protocol ${pkg.protocolVersion}, image version ${pkg.imageVersion}, ${pkg.areas.length} areas, ${pkg.sizeBytes} bytes`,
-    `sha256 ${pkg.digest}`,
-    "area type  part     address   size in bytes",
-    ...pkg.areas.map(
-      ({ index, type, address, sizeBytes }) =>
-        `${String(index).padStart(4)}    ${type}  ${String(partOf.get(index)).padStart(4)}  ${hex32(address)}  ${String(sizeBytes).padStart(14)}`,
-    ),
-  ].join("\n");
 }

@@ -5,20 +5,21 @@ import type { Argv } from "yargs";
 import { openUsbBench, type UsbBench } from "../../../drivers/virtual/usb/bench.ts";
 import { hexNumber } from "../../bytes/hex.ts";
 import { isStationError, StationError } from "../../errors/station-error.ts";
-import { textList, textOption } from "../arguments.ts";
+import { requiredNumber, textList, textOption } from "../arguments.ts";
 import type { Arguments } from "../command.ts";
 import type { CommandContext } from "../context.ts";
+import { serveProbes } from "../serve-probes.ts";
 
 /** How long a program that ignores the deadline may go on. */
 const graceMs = 5000;
 
 export function build(yargs: Argv): Argv {
   return yargs
-    .positional("action", { choices: ["run"] as const })
+    .positional("action", { choices: ["run", "serve"] as const })
     .positional("words", {
       type: "string",
       array: true,
-      describe: "behind --: the program and its arguments",
+      describe: "run, behind --: the program and its arguments",
     })
     .option("chip", {
       type: "string",
@@ -27,7 +28,13 @@ export function build(yargs: Argv): Argv {
       nargs: 1,
       describe: "what follows virtual: in a probe selector; repeat for more probes",
     })
-    .option("fault", { type: "string", describe: "fault script for every probe that has none of its own" });
+    .option("fault", { type: "string", describe: "fault script for every probe that has none of its own" })
+    .option("usbip", { type: "string", describe: "serve: TCP port on this machine, 0 for any that is free" });
+}
+
+export async function run(args: Arguments, context: CommandContext): Promise<number> {
+  if (args["action"] === "run") return runProgram(args, context);
+  return serveProbes(virtualSelectors(args), requiredNumber(args, "usbip", 0xffff), context);
 }
 
 /**
@@ -35,14 +42,11 @@ export function build(yargs: Argv): Argv {
  * @returns the program's exit code; 128 and the signal's number when a signal ended it
  * @throws USB_BENCH_MISSING, USAGE_INVALID, DEADLINE, and what opening a virtual bench throws
  */
-export async function run(args: Arguments, context: CommandContext): Promise<number> {
+async function runProgram(args: Arguments, context: CommandContext): Promise<number> {
   const [program, ...words] = programWords(args);
-  const chips = textList(args, "chip");
   if (program === undefined)
     throw usage("say which program to run: sfi virtual run --chip h753 -- st-info --probe");
-  if (chips.length === 0) throw usage("--chip is missing");
-  const fault = textOption(args, "fault");
-  const selectors = chips.map((chip) => withFault(`virtual:${chip}`, fault));
+  const selectors = virtualSelectors(args);
 
   let stop = () => {};
   const failures: unknown[] = [];
@@ -103,6 +107,14 @@ function passSignals(aborted: AbortSignal, kill: (signal: NodeJS.Signals) => voi
     process.off("SIGHUP", onHangup);
     clearTimeout(hardStop);
   };
+}
+
+/** The probes of --chip, with --fault where they have no fault script of their own. @throws USAGE_INVALID */
+function virtualSelectors(args: Arguments): string[] {
+  const chips = textList(args, "chip");
+  if (chips.length === 0) throw usage("--chip is missing");
+  const fault = textOption(args, "fault");
+  return chips.map((chip) => withFault(`virtual:${chip}`, fault));
 }
 
 function withFault(selector: string, fault: string | undefined): string {

@@ -164,6 +164,28 @@ describe("faults of probe and target", () => {
   });
 });
 
+describe("a bench that is mended", () => {
+  it("has no fault left, supply, NRST high and its probe back", async () => {
+    await withFaults(
+      { kind: "nrst-stuck", level: "low" },
+      { kind: "clock-too-fast", kilohertz: 5 },
+      { kind: "fault-at", address: "0x24000000" },
+      { at: { transfer: 1 }, kind: "power-loss" },
+      { at: { transfer: 2 }, kind: "disconnect" },
+      { at: { transfer: 9 }, kind: "stall" },
+    );
+    await expect(raw.command("F5", 2)).rejects.toMatchObject({ code: "PROBE_LOST" });
+    await raw.port.close();
+    await expect(raw.bench.opener.open()).rejects.toMatchObject({ code: "PROBE_NOT_FOUND" });
+    raw.bench.mend();
+    raw = rawProbe(raw.bench, await raw.bench.opener.open());
+    await raw.enter();
+    expect((await raw.read(0x24000000, 16)).status).toBe(0x80);
+    expect(raw.bench.chip.powered).toBe(true);
+    expect(raw.bench.chip.core.heldInReset).toBe(false);
+  });
+});
+
 describe("faults of RSS", () => {
   async function startRss(): Promise<void> {
     await raw.enter();

@@ -82,7 +82,7 @@ describe("bad input, each with its own name", () => {
     const withFirmware = (text: string) =>
       words.map((word, i) => (words[i - 1] === "--firmware" ? text : word));
     await expectError(withFirmware(at("firmware.bin")), "FIRMWARE_ADDRESS_MISSING", 4);
-    await expectError(withFirmware(`${at("firmware.bin")}@0x20000000`), "PACKAGE_STRUCTURE", 4);
+    await expectError(withFirmware(`${at("firmware.bin")}@0x20000000`), "FIRMWARE_OUTSIDE_FLASH", 4);
     writeFileSync(at("bad.hex"), ":10000000FF\n");
     await expectError(withFirmware(at("bad.hex")), "FIRMWARE_INVALID", 4);
   });

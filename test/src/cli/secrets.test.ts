@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { jobFiles } from "../../support/job-files.ts";
 import { sampleKey, sampleNonce } from "../../support/sample-job.ts";
-import { sfi, temporaryFolder } from "../../support/sfi.ts";
+import { licenseFiles, sfi, temporaryFolder } from "../../support/sfi.ts";
 
 /** Every way in which bytes could have been printed. */
 function spellings(bytes: Uint8Array): string[] {
@@ -24,7 +24,7 @@ describe("secrets", () => {
     const good = await sfi([...install, "--probe", "virtual:h753", "-vv"]);
     const bad = await sfi([...install, "--probe", "virtual:h743", "-vv", "--json"]);
     expect([good.code, bad.code]).toEqual([0, 5]);
-    const licenses = readdirSync(at("licenses")).map((name) => at(`licenses/${name}`));
+    const licenses = licenseFiles(at("licenses")).map((name) => at(`licenses/${name}`));
     expect(licenses).toHaveLength(1);
     expect(statSync(licenses[0]!).mode & 0o777).toBe(0o600);
     expect(statSync(at("licenses")).mode & 0o777).toBe(0o700);

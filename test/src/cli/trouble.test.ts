@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { jobFiles } from "../../support/job-files.ts";
 import { sampleJob } from "../../support/sample-job.ts";
-import { type SfiResult, sfi, temporaryFolder } from "../../support/sfi.ts";
+import { licenseFiles, sfi, type SfiResult, temporaryFolder } from "../../support/sfi.ts";
 
 interface RunEnd {
   readonly outcome: string;
@@ -205,7 +205,7 @@ describe("a run and its records", () => {
       const probe = ["--probe", `virtual:h753,state=${at("chip.state")}`];
       const { end } = endOf(await sfi(["resume", journal, ...probe, "--log-dir", at("runs2"), "--json"]));
       expect(end, JSON.stringify(place)).toMatchObject({ outcome: "installed", exit: 0 });
-      expect(readdirSync(at("licenses"))).toHaveLength(1);
+      expect(licenseFiles(at("licenses"))).toHaveLength(1);
     }
   });
 
@@ -214,15 +214,15 @@ describe("a run and its records", () => {
     const { install, at } = jobFiles(folder);
     const probe = ["--probe", `virtual:h753,state=${at("chip.state")}`];
     expect((await sfi([...install, ...probe])).code).toBe(0);
-    const license = readFileSync(at(`licenses/${readdirSync(at("licenses"))[0]}`));
+    const license = readFileSync(at(`licenses/${licenseFiles(at("licenses"))[0]}`));
     const { end, error } = endOf(await sfi([...install, ...probe, "--json"]));
     expect(end).toMatchObject({ outcome: "refused", exit: 5, licenseSpent: false });
     expect(error.code).toBe("FLASH_NOT_BLANK");
     // abort opens the part; then the stored license is used again.
     expect((await sfi(["abort", ...probe])).code).toBe(0);
     expect((await sfi([...install, ...probe])).code).toBe(0);
-    expect(readdirSync(at("licenses"))).toHaveLength(1);
-    expect(readFileSync(at(`licenses/${readdirSync(at("licenses"))[0]}`))).toEqual(license);
+    expect(licenseFiles(at("licenses"))).toHaveLength(1);
+    expect(readFileSync(at(`licenses/${licenseFiles(at("licenses"))[0]}`))).toEqual(license);
   });
 
   it("resume refuses another chip, another package, and a run that has ended", async () => {

@@ -1,4 +1,4 @@
-import { createCipheriv } from "node:crypto";
+import { gcm } from "@noble/ciphers/aes.js";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { fromHex, toHex } from "../../../src/bytes/hex.ts";
@@ -162,7 +162,7 @@ describe.each([
 describe("AES-GCM", () => {
   const bytes = (minLength: number, maxLength = minLength) => fc.uint8Array({ minLength, maxLength });
 
-  it("agrees with OpenSSL, with IVs of 12 and 16 bytes", () => {
+  it("agrees with another implementation, with IVs of 12 and 16 bytes", () => {
     fc.assert(
       fc.property(
         bytes(16),
@@ -170,13 +170,9 @@ describe("AES-GCM", () => {
         bytes(0, 64),
         bytes(0, 300),
         (key, iv, additionalData, plaintext) => {
-          const cipher = createCipheriv("aes-128-gcm", key, iv);
-          cipher.setAAD(additionalData);
-          const expected = toHex(cipher.update(plaintext));
-          cipher.final();
+          const expected = toHex(gcm(key, iv, additionalData).encrypt(plaintext));
           const sealed = gcmSeal({ key, iv, additionalData }, plaintext);
-          expect(toHex(sealed.ciphertext)).toBe(expected);
-          expect(toHex(sealed.tag)).toBe(toHex(cipher.getAuthTag()));
+          expect(toHex(sealed.ciphertext) + toHex(sealed.tag)).toBe(expected);
         },
       ),
     );

@@ -1,0 +1,259 @@
+import { randomUUID } from "node:crypto";
+import { isDeepStrictEqual } from "node:util";
+import { fromHex, toHex } from "../../src/bytes/hex.ts";
+import { StationError } from "../../src/errors/station-error.ts";
+import { type ChainPosition, ledgerStart, openRecord, seal } from "../../src/license/ledger-chain.ts";
+import { type Ruling, rule, type Standing } from "../../src/license/ledger-rules.ts";
+import { emptyLedgerState, follow, type LedgerState, summarize } from "../../src/license/ledger-state.ts";
+import type {
+  Appended,
+  LedgerChange,
+  LedgerEntry,
+  LedgerRecord,
+  LedgerSummary,
+  LicenseLedger,
+  SourceAccount,
+} from "../../src/ports/index.ts";
+import { defaultTurnTimeoutMs, type LedgerOptions } from "./file-ledger.ts";
+import { type Database, openDatabase, type Query } from "./postgres-connection.ts";
+import * as sql from "./postgres-schema.ts";
+import { createTurns } from "./turns.ts";
+
+/** Records are read in pages of this many. */
+const pageSize = 1000;
+/** Key of the lock that lets one station at a time create the tables. */
+const createLock = "sfi license tables";
+
+interface StoredRecord {
+  readonly seq: string | number;
+  readonly body: string;
+  readonly prev: string;
+  readonly hash: string;
+}
+interface StoredEntry {
+  readonly content: string;
+  readonly license: string | null;
+}
+
+/**
+ * The ledger that several stations share: one PostgreSQL database. Order and uniqueness are its transactions' and
+ * constraints', turns at a source are its session locks, durability is its commit.
+ * @param address postgres://[user@]host[:port]/database, without a password
+ * @throws LEDGER_UNAVAILABLE, LEDGER_DAMAGED
+ */
+export async function openPostgresLedger(address: string, options: LedgerOptions): Promise<LicenseLedger> {
+  const database = openDatabase(address);
+  const turns = createTurns();
+  const { name } = database;
+  const summary = () => database.withConnection((query) => verify(query, name));
+  try {
+    await database.withConnection(createTables);
+    await summary();
+  } catch (error) {
+    await database.close();
+    throw error;
+  }
+  const one = <T>(text: string, values: readonly unknown[], read: (row: never) => T) =>
+    database.withConnection(async (query) => {
+      const [row] = await query(text, values);
+      return row === undefined ? undefined : read(row as never);
+    });
+  const entries = `SELECT content, encode(license, 'hex') AS license FROM ${sql.schemaName}.entry`;
+
+  return {
+    name,
+    entry: (key) => one(`${entries} WHERE key = $1`, [key], readEntry),
+    account: (source) =>
+      one(`SELECT * FROM ${sql.schemaName}.account WHERE source = $1`, [source], readAccount),
+    openReservations: (source) =>
+      database.withConnection(async (query) => {
+        const rows = await query<StoredEntry>(`${entries} WHERE state = 'reserved' AND source = $1`, [source]);
+        return rows.map(readEntry).sort((a, b) => a.reservation - b.reservation);
+      }),
+    async issuedTo(client) {
+      const text = `SELECT issued FROM ${sql.schemaName}.client WHERE name = $1`;
+      return (await one(text, [client], ({ issued }: { issued: string }) => Number(issued))) ?? 0;
+    },
+    append: (change) => append(database, change, options.station),
+    exclusive: (source, work) =>
+      turns(source, async () => {
+        const timeoutMs = options.turnTimeoutMs ?? defaultTurnTimeoutMs;
+        const done = await database.withSessionLock(`sfi license source ${source}`, timeoutMs, work);
+        if (done !== undefined) return done.value;
+        throw StationError.of("LEDGER_BUSY", { source, seconds: Math.round(timeoutMs / 1000) });
+      }),
+    records: () => readRecords(database),
+    summary,
+    close: () => database.close(),
+  };
+}
+
+async function createTables(query: Query): Promise<void> {
+  await query("BEGIN");
+  await query("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", [createLock]);
+  const [found] = await query<{ found: boolean }>(`SELECT to_regclass('${sql.schemaName}.head') IS NOT NULL AS found`);
+  if (found?.found !== true) await query(sql.createTables);
+  await query(sql.insertHead, [ledgerStart]);
+  await query("COMMIT");
+}
+
+/** The same id in every attempt: when a commit's answer was lost, the record is found instead of written twice. */
+function append(database: Database, change: LedgerChange, station: string): Promise<Appended> {
+  const id = randomUUID();
+  return database.withConnection(async (query) => {
+    await query(sql.beginAppend);
+    const [head] = await query<{ seq: string; hash: string }>(sql.lockHead);
+    const position = { seq: Number(head?.seq ?? 0), hash: head?.hash ?? ledgerStart };
+    const key = "key" in change ? change.key : null;
+    const source = "source" in change ? change.source : null;
+    const [found] = await query<FoundStanding>(sql.selectStanding, [key, source, id, position.seq]);
+    if (found?.done) {
+      await query("COMMIT");
+      const { done } = found;
+      const record = { ...JSON.parse(done.body), prev: done.prev, hash: done.hash } as LedgerRecord;
+      return { admitted: true, record };
+    }
+    checkLast(found?.last, position, database.name);
+    const place = { seq: position.seq + 1, id, time: new Date().toISOString(), station };
+    const standing: Standing = {
+      entry: found?.entry ? readEntry(found.entry) : undefined,
+      account: found?.account ? readAccount(found.account) : undefined,
+    };
+    const ruling = rule(change, place, standing);
+    if (ruling.refused !== undefined) {
+      await query("ROLLBACK");
+      return { admitted: false, reason: ruling.refused };
+    }
+    const { record, body } = seal(change, place, position.hash);
+    await query(sql.insertRecord, [record.seq, id, body, record.prev, record.hash]);
+    await storeStanding(query, record, ruling, standing);
+    await query(sql.moveHead, [record.seq, record.hash]);
+    await query("COMMIT");
+    return { admitted: true, record };
+  });
+}
+
+interface FoundStanding {
+  readonly last: Omit<StoredRecord, "seq"> | null;
+  readonly done: StoredRecord | null;
+  readonly entry: StoredEntry | null;
+  readonly account: SourceAccount | null;
+}
+
+/** Nothing is written behind a last record that is not the one the head names. */
+function checkLast(last: FoundStanding["last"] | undefined, head: ChainPosition, ledger: string): void {
+  if (head.seq === 0 && head.hash === ledgerStart) return;
+  const damaged = (detail: string) =>
+    StationError.of("LEDGER_DAMAGED", { ledger, record: head.seq, detail });
+  if (!last) throw damaged("the last record is missing");
+  if (last.hash !== head.hash) throw damaged("the last record is not the one the ledger ended with");
+  openRecord(last, { seq: head.seq - 1, hash: last.prev }, ledger);
+}
+
+async function storeStanding(
+  query: Query,
+  record: LedgerRecord,
+  { entry, account }: Exclude<Ruling, { refused: string }>,
+  before: Standing,
+): Promise<void> {
+  if (entry !== undefined && entry !== before.entry) {
+    const { license, ...content } = entry;
+    const bytes = license === undefined ? null : Buffer.from(license);
+    const text = JSON.stringify(content);
+    await query(sql.upsertEntry, [entry.key, entry.state, entry.source, entry.client ?? null, text, bytes]);
+  }
+  if (account !== undefined && account !== before.account) {
+    const { source, opened, counter, issued, burned, surplus, outside } = account;
+    await query(sql.upsertAccount, [source, opened, counter, issued, burned, surplus, outside]);
+  }
+  if (record.kind === "issued" && entry?.client !== undefined) await query(sql.countClient, [entry.client]);
+}
+
+function readEntry({ content, license }: StoredEntry): LedgerEntry {
+  const entry = JSON.parse(content) as LedgerEntry;
+  return {
+    ...entry,
+    client: entry.client,
+    digest: entry.digest,
+    license: license === null ? undefined : fromHex(license),
+  };
+}
+
+/** bigint columns arrive as text. */
+function readAccount(row: SourceAccount): SourceAccount {
+  const { source, opened, counter, issued, burned, surplus, outside } = row;
+  return {
+    source,
+    opened: Number(opened),
+    counter: Number(counter),
+    issued: Number(issued),
+    burned: Number(burned),
+    surplus: Number(surplus),
+    outside: Number(outside),
+  };
+}
+
+async function* readRecords(database: Database): AsyncGenerator<LedgerRecord> {
+  let after: ChainPosition = emptyLedgerState();
+  for (;;) {
+    const page = await database.withConnection((query) => readPage(query, after.seq));
+    for (const stored of page) {
+      const record = openRecord(stored, after, database.name);
+      after = record;
+      yield record;
+    }
+    if (page.length < pageSize) return;
+  }
+}
+
+function readPage(query: Query, after: number): Promise<StoredRecord[]> {
+  const text = `SELECT seq, body, prev, hash FROM ${sql.schemaName}.record WHERE seq > $1 ORDER BY seq LIMIT ${pageSize}`;
+  return query<StoredRecord>(text, [after]);
+}
+
+/** Follows every record and holds the tables beside them against what the records say, as of one moment. */
+async function verify(query: Query, ledger: string): Promise<LedgerSummary> {
+  await query("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY");
+  const state = emptyLedgerState();
+  for (;;) {
+    const page = await readPage(query, state.seq);
+    for (const stored of page) follow(state, openRecord(stored, state, ledger), ledger);
+    if (page.length < pageSize) break;
+  }
+  const [head] = await query<{ seq: string; hash: string }>(`SELECT seq, hash FROM ${sql.schemaName}.head`);
+  const damaged = (detail: string) =>
+    StationError.of("LEDGER_DAMAGED", { ledger, record: state.seq, detail });
+  if (Number(head?.seq) > state.seq) throw damaged(`it ended with record ${head?.seq} before; records are missing`);
+  if (Number(head?.seq) !== state.seq || head?.hash !== state.hash) throw damaged("its head is of another record");
+  await compareTables(query, state, damaged);
+  await query("COMMIT");
+  return summarize(state);
+}
+
+async function compareTables(
+  query: Query,
+  state: LedgerState,
+  damaged: (detail: string) => StationError,
+): Promise<void> {
+  const entries = await query<StoredEntry & { key: string; state: string }>(
+    `SELECT key, state, content, encode(license, 'hex') AS license FROM ${sql.schemaName}.entry`,
+  );
+  for (const row of entries) {
+    const said = state.entries.get(row.key);
+    const same =
+      said !== undefined && said.state === row.state && comparable(said) === comparable(readEntry(row));
+    if (!same) throw damaged(`entry ${row.key} is not what the records say`);
+  }
+  if (entries.length !== state.entries.size) throw damaged("entries are missing that the records speak of");
+  const accounts = await query<SourceAccount>(`SELECT * FROM ${sql.schemaName}.account`);
+  const read = new Map(accounts.map(readAccount).map((account) => [account.source, account]));
+  if (!isDeepStrictEqual(read, state.accounts)) throw damaged("the accounts are not what the records say");
+  const clients = await query<{ name: string; issued: string }>(`SELECT name, issued FROM ${sql.schemaName}.client`);
+  const issued = new Map(clients.map((client) => [client.name, Number(client.issued)]));
+  if (!isDeepStrictEqual(issued, state.clients)) throw damaged("the clients' counts are not what the records say");
+}
+
+function comparable({ license, ...entry }: LedgerEntry): string {
+  const fields = Object.entries(entry).filter(([, value]) => value !== undefined);
+  return JSON.stringify([fields.sort(([a], [b]) => (a < b ? -1 : 1)), license === undefined ? "" : toHex(license)]);
+}
