@@ -1,5 +1,4 @@
 import type { Argv } from "yargs";
-import { httpLicenseSource } from "../../drivers/licenses/http-source.ts";
 import { StationError } from "../errors/station-error.ts";
 import { bundleSource, openBundle } from "../license/bundle.ts";
 import { developmentIssuer } from "../license/development-issuer.ts";
@@ -38,6 +37,7 @@ export async function remoteSource(args: Arguments): Promise<LicenseSource | und
   if (url === undefined) return undefined;
   if (!URL.canParse(url) || new URL(url).protocol !== "https:") throw usage(`${url} is no https:// address`);
   const authority = textOption(args, "service-ca");
+  const { httpLicenseSource } = await import("../../drivers/licenses/http-source.ts");
   return httpLicenseSource({
     url,
     authority: authority === undefined ? undefined : await readInput(authority),

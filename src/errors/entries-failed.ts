@@ -117,6 +117,15 @@ export const failedEntries = {
     disposition: "quarantine",
     retry: "resume",
   },
+  RESULT_LOST: {
+    exit: 8,
+    message: "RSS's result for part {part} is lost: {detail}",
+    cause:
+      "The board lost power after RSS had been started, and with it the RAM that RSS left its result in.",
+    remedy: "Check the supply, then `sfi resume` with the journal.",
+    disposition: "quarantine",
+    retry: "resume",
+  },
   RESUME_AMBIGUOUS: {
     exit: 8,
     message: "the journal and the chip do not tell how far the install got: {detail}",

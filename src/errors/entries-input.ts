@@ -48,7 +48,8 @@ export const inputEntries = {
   },
   KEY_NONCE_REUSED: {
     ...untouched,
-    message: "this key and nonce were already used for another image: {file}, made {time} (register {register})",
+    message:
+      "this key and nonce were already used for another image: {file}, made {time} (register {register})",
     cause:
       "AES-GCM protects nothing any more when one key and nonce encrypt two different images: contents and tags of both can be worked out from each other.",
     remedy:
@@ -63,7 +64,8 @@ export const inputEntries = {
   KEY_PUBLIC: {
     ...untouched,
     message: "{file} rests on a key that everybody has: {name}",
-    cause: "The key, password or certificate comes from ST's published examples or from this project's tests.",
+    cause:
+      "The key, password or certificate comes from ST's published examples or from this project's tests.",
     remedy: "Make keys of your own; --allow-public-key lets an example pass on a bench.",
   },
   FORMAT_NOT_PUBLIC: {

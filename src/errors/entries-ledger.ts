@@ -8,7 +8,8 @@ export const ledgerEntries = {
     ...license,
     message: "the license ledger {ledger} cannot be used: {detail}",
     cause: "Its folder cannot be written, or its database server does not answer.",
-    remedy: "Bring the ledger back; nothing is issued without it. A license already in hand is in the license folder.",
+    remedy:
+      "Bring the ledger back; nothing is issued without it. A license already in hand is in the license folder.",
   },
   LEDGER_BUSY: {
     ...license,
@@ -19,7 +20,8 @@ export const ledgerEntries = {
   LEDGER_DAMAGED: {
     ...license,
     message: "the license ledger {ledger} is damaged at record {record}: {detail}",
-    cause: "It was edited, truncated, or restored from an old copy. What it would say from there on is not known.",
+    cause:
+      "It was edited, truncated, or restored from an old copy. What it would say from there on is not known.",
     remedy:
       "Restore the newest copy. Without one: `sfi license ledger restart --reason TEXT` keeps the damaged one aside and begins anew with the stored licenses.",
     retry: "no",
@@ -46,7 +48,8 @@ export const ledgerEntries = {
   },
   LEDGER_COUNTER_LOWERED: {
     ...license,
-    message: "{source} has {actual} licenses left; by the ledger it must be {expected}: {missing} were used elsewhere",
+    message:
+      "{source} has {actual} licenses left; by the ledger it must be {expected}: {missing} were used elsewhere",
     cause: "Something other than this ledger's stations used the source, and --strict-counter is set.",
     remedy: "Find out who; then run once without --strict-counter, which records the difference.",
   },
@@ -60,7 +63,8 @@ export const ledgerEntries = {
     ...license,
     message: "{source} spent a license for {key} and gave none (counter {before}, then {after})",
     cause: "The request was cut off between the source and the station. Asking again spends another license.",
-    remedy: "If another may be spent: repeat with --allow-burn 1, or `sfi license forget {key} --reason TEXT`.",
+    remedy:
+      "If another may be spent: repeat with --allow-burn 1, or `sfi license forget {key} --reason TEXT`.",
     retry: "no",
   },
   LICENSE_OUTCOME_UNKNOWN: {
@@ -87,7 +91,8 @@ export const ledgerEntries = {
   LICENSE_QUOTA: {
     ...license,
     message: "station {client} has had its {quota} licenses",
-    cause: "The license service gives each station a number of licenses; ones issued before are still served.",
+    cause:
+      "The license service gives each station a number of licenses; ones issued before are still served.",
     remedy: "Raise the quota of that station at the service.",
   },
   LICENSE_CLIENT_UNKNOWN: {

@@ -9,8 +9,8 @@ import { fieldValue, type OptionBytes } from "../target/option-bytes.ts";
 import { readOptionBytes } from "../target/option-controller.ts";
 import type { EventOf } from "./machine.ts";
 import { type InstallSession, need } from "./session.ts";
-import { suspectLicense } from "./suspect-license.ts";
 import { currentPart, type StagedBlock, stagedBlocks, storedLicense } from "./staging.ts";
+import { suspectLicense } from "./suspect-license.ts";
 
 /** settling: read the completion words until they are final, then hold them against the security state. */
 export async function settlePart(session: InstallSession): Promise<EventOf<"settling">> {
@@ -30,6 +30,10 @@ export async function settlePart(session: InstallSession): Promise<EventOf<"sett
   // After a power cycle the words are noise; only the run that cleared them itself may read an unknown pair as refusal.
   const noise = !outcome.known && resumesPart(session, part);
   if (outcome.kind === "pending" || noise) return settleUnfinished(session, optionBytes);
+  if (!outcome.known && (await ramLost(session, part))) {
+    const detail = `status ${hex32(words.status)}, value ${hex32(words.value)}, and nothing of what was staged is left in RAM`;
+    throw StationError.of("RESULT_LOST", { part: part.number, detail });
+  }
   const wrongState = securityMismatch(session, optionBytes, outcome.kind);
   if (outcome.kind === "more" && !part.last && wrongState === undefined) {
     session.partNumber = part.number + 1;
@@ -195,6 +199,15 @@ async function nothingProgrammed(session: InstallSession, part: SfiPart): Promis
   const areas = part.areas.filter(({ type }) => type === "F");
   if (areas.length === 0) return false;
   return (await firstNotBlank(debug.memory(), identity.manifest, areas)) === undefined;
+}
+
+/** True when none of the staged blocks stands in RAM any more: the board has lost power, and the words are noise. */
+async function ramLost(session: InstallSession, part: SfiPart): Promise<boolean> {
+  const memory = need(session.found, "the chip").debug.memory();
+  for (const { address, data } of stagedBlocks(session, part)) {
+    if (equalBytes(await memory.read(address, data.length), data)) return false;
+  }
+  return true;
 }
 
 async function stillStaged(memory: Memory, blocks: readonly StagedBlock[]): Promise<boolean> {

@@ -1,6 +1,7 @@
 import { type OptionWords, optionNames } from "../../drivers/virtual/chips.ts";
 import type { StationError } from "../../src/errors/station-error.ts";
 import type { InstallResult } from "../../src/install/run.ts";
+import { optsrFields } from "./job.ts";
 import type { ChipTruth, LastingChange } from "./watch.ts";
 
 /** What every run is held to, in the order of the page. */
@@ -82,7 +83,7 @@ export function truthComplaints(
   const claims = outcome === "refused" ? "refused" : (error?.disposition ?? "");
   if (["refused", "untouched", "restored"].includes(claims) && !unchanged) complain("wrong word", claims);
   const distance = Math.min(
-    ...plannedOptions(reference).map((planned) => differingBits(planned, truth.options)),
+    ...plannedOptions(reference).map((planned) => differingBits(planned, truth.options, optsrFields)),
   );
   if (distance > 1) complain("unplanned write", `option bytes ${JSON.stringify(truth.options)}`);
   return complaints;
@@ -92,10 +93,12 @@ export function sameOptions(a: OptionWords, b: OptionWords): boolean {
   return differingBits(a, b) === 0;
 }
 
-function differingBits(a: OptionWords, b: OptionWords): number {
+/** @param optsrMask the bits of FLASH_OPTSR that count */
+function differingBits(a: OptionWords, b: OptionWords, optsrMask = 0xffffffff): number {
   return optionNames.reduce((sum, name) => {
     let bits = 0;
-    for (let word = (a[name] ^ b[name]) >>> 0; word !== 0; word &= word - 1) bits++;
+    const mask = name === "optsr" ? optsrMask : 0xffffffff;
+    for (let word = (a[name] ^ b[name]) & mask; word !== 0; word &= word - 1) bits++;
     return sum + bits;
   }, 0);
 }
@@ -108,7 +111,8 @@ const rdp = { mask: 0xff00, level1: 0xbb00 } as const;
 
 /**
  * The option words that the plan's steps, restoring and aborting go through. A bit more may differ: the wire can have
- * turned it over, and the run that says failed or unknown could not put it back.
+ * turned it over, and the run that says failed or unknown could not put it back. Bits of no field stay as the package
+ * has set them.
  */
 function plannedOptions({ original, installed }: Reference): OptionWords[] {
   const withBits = (words: OptionWords, bits: number): OptionWords => ({
