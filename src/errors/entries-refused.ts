@@ -27,9 +27,32 @@ export const refusedEntries = {
   },
   READOUT_PROTECTED: {
     ...refused,
-    message: "the part is at RDP level {level}; a secure install over SWD needs level 0",
-    cause: "At level 1 the user flash cannot be reached over the debug port; level 2 is permanent.",
+    message: "the part is at {level}; this needs the part open",
+    cause:
+      "At RDP level 1 the user flash cannot be reached over the debug port, level 2 is permanent; a product state other than Open has its own limits.",
     remedy: "Level 1: `sfi regress` erases the part and opens it. Level 2: the part cannot be changed.",
+  },
+  SFI_NOT_OVER_SWD: {
+    ...refused,
+    message: "{device} has no secure install over SWD",
+    cause: "Its secure install runs in the bootloader (AN5054, AN2606): over UART, USB DFU, SPI or I2C.",
+    remedy:
+      "Use the bootloader's interfaces for this part; inspect, options, flash and regress work over SWD.",
+    retry: "no",
+  },
+  REGRESSION_NEEDS_AUTHENTICATION: {
+    ...refused,
+    message: "the part is in {state}; only debug authentication can open it",
+    cause:
+      "Parts with a product state take no option write that leads back to Open; the request must be authenticated (AN6008).",
+    remedy: "Open it by debug authentication with its password or certificate, then run the command again.",
+  },
+  REGRESSION_LOCKED: {
+    ...refused,
+    message: "{lock} is set: going back from RDP level 1 needs the OEM key",
+    cause:
+      "A key was provisioned on this part; without it a regression is refused, and raising RDP would lock the part (RM0456).",
+    remedy: "Give the part its OEM key first.",
   },
   PROTECTION_ACTIVE: {
     ...refused,

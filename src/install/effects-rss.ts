@@ -8,9 +8,11 @@ import { firstNotBlank } from "../target/flash.ts";
 import type { DeviceManifest, FieldValues, RssOutcome } from "../target/manifest-types.ts";
 import { fieldValue, type OptionBytes } from "../target/option-bytes.ts";
 import { readOptionBytes } from "../target/option-controller.ts";
+import { rssOf } from "../target/rss.ts";
 import { changeOptionBytes } from "./effects-prepare.ts";
-import { expectedRdpLevel } from "./expectation.ts";
+import { expectsClosedPort } from "./expectation.ts";
 import type { EventOf } from "./machine.ts";
+import { loadRsse } from "./rsse.ts";
 import { type InstallSession, need } from "./session.ts";
 
 interface StagedBlock {
@@ -18,19 +20,20 @@ interface StagedBlock {
   readonly data: Uint8Array;
 }
 
-/** licensed: license, image header, areas and their wrapper to RAM; completion words cleared; all of it read back. */
+/** licensed: the RSSe binary where there is one, license, image header, areas and their wrapper to RAM; completion words cleared; all of it read back. */
 export async function stagePart(session: InstallSession): Promise<EventOf<"licensed">> {
   const { debug, identity } = need(session.found, "the chip");
   session.license ??= await storedLicense(session);
   const part = currentPart(session);
   const memory = debug.memory();
+  await loadRsse(session);
   for (const { address, data } of stagedBlocks(session, part)) {
     await memory.write(address, data);
     if (!equalBytes(await memory.read(address, data.length), data)) {
       throw StationError.of("RAM_VERIFY_FAILED", { address: hex32(address) });
     }
   }
-  const { completion } = identity.manifest.sfi.rss;
+  const { completion } = rssOf(identity.manifest);
   await memory.batch([
     { kind: "write", address: completion.statusAddress, value: completion.pending },
     { kind: "write", address: completion.valueAddress, value: completion.pending },
@@ -60,8 +63,7 @@ function currentPart(session: InstallSession): SfiPart {
 
 /** Everything that must stand in RAM for one part, in the order of the vendor's log: license, header, areas, wrapper. */
 function stagedBlocks(session: InstallSession, part: SfiPart): StagedBlock[] {
-  const { rss } = need(session.found, "the chip").identity.manifest.sfi;
-  const { buffers, wrapper } = rss;
+  const { buffers, wrapper } = rssOf(need(session.found, "the chip").identity.manifest);
   const words = new Array<number>(buffers.wrapper.sizeBytes / 4).fill(0);
   words[wrapper.areaCount / 4] = part.areas.length;
   words[wrapper.firstArea / 4] = buffers.areas.address;
@@ -77,7 +79,7 @@ function stagedBlocks(session: InstallSession, part: SfiPart): StagedBlock[] {
 /** staged: announce the start, set the trigger, reset. From the reset on RSS owns the chip. */
 export async function startRss(session: InstallSession): Promise<EventOf<"staged">> {
   const { debug, identity } = need(session.found, "the chip");
-  const { trigger } = identity.manifest.sfi.rss;
+  const { trigger } = rssOf(identity.manifest);
   await session.ports.recorder.record("step_begin", {
     state: "staged",
     intent: "trigger",
@@ -87,6 +89,7 @@ export async function startRss(session: InstallSession): Promise<EventOf<"staged
   await changeOptionBytes(session, "staged", trigger.fields);
   const memory = debug.memory();
   await resumeCore(memory);
+  for (const { address, value } of trigger.registers) await memory.writeWord(address, value);
   await requestSystemReset(memory);
   return "triggered";
 }
@@ -111,8 +114,8 @@ function noteLost(session: InstallSession, cause: StationError, timeoutMs: numbe
   const { expectation } = session.job;
   const { manifest } = need(session.found, "the chip").identity;
   const closes =
-    currentPart(session).last && expectation !== undefined && expectedRdpLevel(expectation, manifest) === 2;
-  const detail = "the part closed its debug port (RDP level 2), as its option bytes say it should";
+    currentPart(session).last && expectation !== undefined && expectsClosedPort(expectation, manifest);
+  const detail = "the part closed its debug port, as its option bytes say it should";
   session.noteError(
     closes
       ? StationError.of("END_STATE_UNPROVEN", { detail }, { cause, retry: "no" })
@@ -165,7 +168,7 @@ interface CompletionWords {
 
 async function readCompletion(session: InstallSession): Promise<CompletionWords> {
   const { debug, identity } = need(session.found, "the chip");
-  const { completion } = identity.manifest.sfi.rss;
+  const { completion } = rssOf(identity.manifest);
   const [status, value] = await debug.memory().batch([
     { kind: "read", address: completion.statusAddress },
     { kind: "read", address: completion.valueAddress },
@@ -174,7 +177,7 @@ async function readCompletion(session: InstallSession): Promise<CompletionWords>
 }
 
 function outcomeOf(words: CompletionWords, manifest: DeviceManifest) {
-  const { completion } = manifest.sfi.rss;
+  const { completion } = rssOf(manifest);
   if (words.status === completion.pending && words.value === completion.pending) {
     return { kind: "pending", meaning: "not finished", known: true } as const;
   }
@@ -193,7 +196,7 @@ function securityMismatch(
   outcome: RssOutcome,
 ): string | undefined {
   const { manifest, variant } = need(session.found, "the chip").identity;
-  const expected: FieldValues = manifest.sfi.rss.securityState[outcome];
+  const expected: FieldValues = rssOf(manifest).securityState[outcome];
   const wrong = Object.entries(expected).flatMap(([name, value]) => {
     const actual = fieldValue(manifest, variant, optionBytes, name);
     return actual === value ? [] : [`${name} is ${actual ?? "missing"}, not ${value}`];
@@ -237,8 +240,8 @@ async function settleUnfinished(
     session.noteError(
       StationError.of("RSS_REJECTED", {
         part: part.number,
-        status: hex32(manifest.sfi.rss.completion.pending),
-        value: hex32(manifest.sfi.rss.completion.pending),
+        status: hex32(rssOf(manifest).completion.pending),
+        value: hex32(rssOf(manifest).completion.pending),
         meaning: "RSS did not run",
       }),
       "settling",

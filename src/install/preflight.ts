@@ -44,7 +44,7 @@ export async function chipFindings(
   const security = readSecurityState(manifest, variant, optionBytes);
   const findings: StationError[] = [];
   if (security.rdpLevel !== preconditions.rdpLevel) {
-    return [StationError.of("READOUT_PROTECTED", { level: security.rdpLevel })];
+    return [StationError.of("READOUT_PROTECTED", { level: security.rdpName })];
   }
   if (security.sfiPending) {
     findings.push(

@@ -17,6 +17,8 @@ export interface InstallJob {
   readonly package: SfiPackage;
   /** The end state to prove; undefined leaves the run unproven at best. */
   readonly expectation: Expectation | undefined;
+  /** The RSS extension binary, for the families that install with one. */
+  readonly rsse?: RsseInput | undefined;
   /** Device id the operator demands; undefined takes what is attached. */
   readonly deviceId: number | undefined;
   readonly connectMode: "normal" | "hot-plug" | "under-reset";
@@ -27,6 +29,13 @@ export interface InstallJob {
   readonly approvedPlan: string | undefined;
   /** How far an earlier run of the same job got. */
   readonly resume: ResumePoint | undefined;
+}
+
+/** An RSS extension binary as given. */
+export interface RsseInput {
+  /** Its file name without folders: ST tells families apart by it. */
+  readonly name: string;
+  readonly bytes: Uint8Array;
 }
 
 /** The outside world of a run. */

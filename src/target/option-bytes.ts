@@ -52,6 +52,8 @@ export interface PlacedRegister {
   readonly fields: readonly (readonly [name: string, field: OptionField])[];
   /** Mask of the bits that belong to the variant's fields. */
   readonly mask: number;
+  /** Mask of those that can be written. */
+  readonly writeMask: number;
 }
 
 /** The registers of which a variant has at least one field, in manifest order. */
@@ -59,11 +61,13 @@ export function registersOf(manifest: DeviceManifest, variant: Variant): PlacedR
   return Object.entries(manifest.optionBytes.registers).flatMap(([name, register]) => {
     const fields = Object.entries(register.fields).filter(([, field]) => fits(field.when, variant));
     if (fields.length === 0) return [];
-    let mask = 0;
-    for (const [, field] of fields)
-      mask = withBitField(mask, field.bits[1], widthOf(field), 2 ** widthOf(field) - 1);
-    return [{ name, register, fields, mask }];
+    const writable = fields.filter(([, field]) => field.readOnly !== true);
+    return [{ name, register, fields, mask: maskOf(fields), writeMask: maskOf(writable) }];
   });
+}
+
+function maskOf(fields: readonly (readonly [string, OptionField])[]): number {
+  return fields.reduce((mask, [, field]) => insert(field, mask, 2 ** widthOf(field) - 1), 0);
 }
 
 /**
@@ -141,6 +145,7 @@ export function applyFields(
   for (const [name, value] of Object.entries(values)) {
     const placed = findField(manifest, variant, name);
     if (placed === undefined) throw illegal(name, value, `${variant.name} has no such field`);
+    if (placed.field.readOnly === true) throw illegal(name, value, "only the part itself changes it");
     if (placed.field.hidden === true && !hidden) throw illegal(name, value, "only an install may set it");
     if (!Number.isInteger(value) || value < 0 || !isLegal(placed.field, value)) {
       throw illegal(name, value, `legal: ${legalValues(placed.field)}`);
@@ -148,6 +153,14 @@ export function applyFields(
     words.set(placed.register, insert(placed.field, wordIn(placed.register, { words }), value));
   }
   return { words };
+}
+
+/** The register of a field. @throws RangeError when no register has it */
+export function registerOf({ optionBytes }: DeviceManifest, name: string): string {
+  for (const [register, { fields }] of Object.entries(optionBytes.registers)) {
+    if (fields[name] !== undefined) return register;
+  }
+  throw new RangeError(`there is no option-byte field ${name}`);
 }
 
 /** Those of the values whose field the variant has. For settings that hold "where the part has it". */
@@ -197,7 +210,10 @@ export function optionWordsFromCsv(manifest: DeviceManifest, csvWords: readonly 
       detail: `${csvWords.length} option words; device ${hexNumber(manifest.device.id)} has ${csvRows.length}`,
     });
   }
-  return { words: new Map(csvRows.map(({ register }, i) => [register, (csvWords[i] ?? 0) >>> 0])) };
+  const words = csvRows.flatMap(({ register }, i): [string, number][] =>
+    register === undefined ? [] : [[register, (csvWords[i] ?? 0) >>> 0]],
+  );
+  return { words: new Map(words) };
 }
 
 /**
@@ -207,8 +223,8 @@ export function optionWordsFromCsv(manifest: DeviceManifest, csvWords: readonly 
 export function csvWordsOf(manifest: DeviceManifest, variant: Variant, optionBytes: OptionBytes): number[] {
   const masks = new Map(registersOf(manifest, variant).map(({ name, mask }) => [name, mask]));
   return manifest.sfi.csvRows.map(({ register, reserved }) => {
-    const mask = masks.get(register) ?? 0;
-    const word = mask === 0 ? 0 : wordIn(register, optionBytes);
+    const mask = register === undefined ? 0 : (masks.get(register) ?? 0);
+    const word = mask === 0 || register === undefined ? 0 : wordIn(register, optionBytes);
     return ((word & mask) | (reserved & ~mask)) >>> 0;
   });
 }

@@ -71,7 +71,7 @@ async function set(args: Arguments, context: CommandContext, words: readonly str
       return;
     }
     requireApproval({ uid: identity.uid, changes: json }, probe.identity, textOption(args, "approve"));
-    await writeOptionBytes(debug.memory(), clock, manifest, variant, wanted);
+    await writeOptionBytes(debug, clock, manifest, variant, wanted);
     printResult(context, { changes: json, written: true }, text);
   });
   return 0;
