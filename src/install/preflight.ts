@@ -75,11 +75,12 @@ export function certificateFindings(certificate: Uint8Array, session: InstallSes
   const { identity } = need(session.found, "the chip");
   const { productIds } = identity.manifest.sfi;
   const { productId } = parseCertificate(certificate, "the chip's certificate");
-  if (productIds.includes(productId)) return [];
+  const device = hexNumber(identity.deviceId, 3).slice(2);
+  if (productIds.length === 0 ? productId.startsWith(device) : productIds.includes(productId)) return [];
   return [
     StationError.of("DEVICE_WRONG", {
       actual: `product ${productId}`,
-      expected: `product ${productIds.join(" or ")} of device ${hexNumber(identity.deviceId, 3)}`,
+      expected: `product ${productIds.join(" or ") || `${device}…`} of device ${hexNumber(identity.deviceId, 3)}`,
     }),
   ];
 }

@@ -61,7 +61,8 @@ export async function withBank<T>(
         bank,
         control: (bits) => memory.writeWord(registers.control, bits >>> 0),
         finish: async (at, timeoutMs) => {
-          const flags = await idle(at, timeoutMs);
+          const word = await idle(at, timeoutMs);
+          const flags = registers.errors === undefined ? word : await memory.readWord(registers.errors);
           const names = Object.entries(status.errors).flatMap(([name, mask]) =>
             (flags & mask) === 0 ? [] : [name],
           );

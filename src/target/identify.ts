@@ -59,6 +59,7 @@ export async function identifyTarget(
     alignDown(identity.flashSizeAddress, 4),
     alignDown(identity.bootloaderVersionAddress, 4),
     facets.dualBank.word?.address,
+    facets.dualCore.word?.address,
     facets.clockEnable?.address,
     identity.sfspVersionAddress,
   ]);
@@ -129,12 +130,12 @@ async function readClocked(
 
 async function facetOf(
   session: DebugSession,
-  { word, ap, always }: FacetTest,
+  { word, ap, always, not = false }: FacetTest,
   words: ReadonlyMap<number, number>,
 ): Promise<boolean> {
-  if (word !== undefined) return passes(word, words.get(word.address) ?? 0);
-  if (ap !== undefined) return hasAccessPort(session, ap);
-  return always === true;
+  if (word !== undefined) return passes(word, words.get(word.address) ?? 0) !== not;
+  if (ap !== undefined) return (await hasAccessPort(session, ap)) !== not;
+  return (always === true) !== not;
 }
 
 /** Reads DBGMCU_IDCODE wherever a manifest says it may be, until one recognizes its own device id. */

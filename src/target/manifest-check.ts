@@ -24,7 +24,7 @@ export function checkManifest(manifest: DeviceManifest, file: string): void {
 
 function checkVariants({ variants, identity, facets }: DeviceManifest, fail: Fail): void {
   for (const name of ["security", "dualCore", "dualBank"] as const) {
-    const kinds = Object.keys(facets[name]);
+    const kinds = Object.keys(facets[name]).filter((key) => key !== "not");
     if (kinds.length !== 1) fail(`facets.${name}`, "needs exactly one of word, ap and always");
   }
   checkDistinct(

@@ -79,6 +79,8 @@ export interface FacetTest {
   /** True when this access port exists. */
   readonly ap?: number;
   readonly always?: boolean;
+  /** The facet is there when the test fails. */
+  readonly not?: boolean;
 }
 export interface WordTest {
   readonly address: number;
@@ -139,6 +141,8 @@ export interface FlashRegisters {
   readonly control: number;
   readonly status: number;
   readonly clear: number;
+  /** Where the error flags are, when not with the others. */
+  readonly errors?: number;
 }
 export interface FlashControlBits {
   readonly lock: number;
@@ -214,6 +218,8 @@ export interface OptionField {
   readonly aliases?: readonly string[];
   /** Not for users: RSS and the install own it. */
   readonly hidden?: boolean;
+  /** Belongs to the secure world: means something, and takes a value, only while TrustZone is on. */
+  readonly secure?: boolean;
   /** Cannot be written: the part itself, or its services, change it. */
   readonly readOnly?: boolean;
   /**

@@ -24,6 +24,7 @@ import type {
   FacetTest,
   FacetTests,
   FlashFacts,
+  FlashRegisters,
   IdentityFacts,
   MemoryRegion,
   OptionByteFacts,
@@ -60,9 +61,16 @@ const facetTest = object<FacetTest>({
   word: optional(wordTest),
   ap: optional(ap),
   always: optional(flag),
+  not: optional(flag),
 });
 
-const flashRegisters = object({ key: word, control: word, status: word, clear: word });
+const flashRegisters = object<FlashRegisters>({
+  key: word,
+  control: word,
+  status: word,
+  clear: word,
+  errors: optional(word),
+});
 
 const flash = object<FlashFacts>({
   controller: oneOf("stm32h7", "stm32l4", "stm32l5", "stm32u5", "stm32h5", "stm32h7rs"),
@@ -105,6 +113,7 @@ const optionField = object<OptionField>({
   when: optional(facetCondition),
   aliases: optional(list(text())),
   hidden: optional(flag),
+  secure: optional(flag),
   readOnly: optional(flag),
   writeProtects: optional(
     object({ bank: count(0, 1), sector: count(0, 1023), sectors: optional(count(1, 64)) }),

@@ -171,8 +171,8 @@ export function presentFields(manifest: DeviceManifest, variant: Variant, values
 }
 
 /**
- * The fields in which the option bytes are not as expected. Bits of no field, and registers that the expectation
- * does not have, do not count.
+ * The fields in which the option bytes are not as expected. Bits of no field, registers that the expectation does not
+ * have, and fields of the secure world while TrustZone is off do not count.
  */
 export function differences(
   manifest: DeviceManifest,
@@ -180,14 +180,26 @@ export function differences(
   expected: OptionBytes,
   actual: OptionBytes,
 ): FieldDifference[] {
+  const secureCounts = secureWorld(manifest, expected, actual);
   return fieldsOf(manifest, variant)
-    .filter(({ register }) => expected.words.has(register))
+    .filter(({ register, field }) => expected.words.has(register) && (secureCounts || field.secure !== true))
     .map((placed) => ({
       field: placed.name,
       expected: valueIn(placed, expected),
       actual: valueIn(placed, actual),
     }))
     .filter((each) => each.expected !== each.actual);
+}
+
+/** True when the fields of the secure world mean something: TrustZone is, or is to be, on. */
+function secureWorld(manifest: DeviceManifest, expected: OptionBytes, actual: OptionBytes): boolean {
+  const { trustZone, optionBytes } = manifest;
+  if (trustZone === undefined) return true;
+  const register = registerOf(manifest, trustZone.field);
+  const field = optionBytes.registers[register]?.fields[trustZone.field];
+  const words = expected.words.has(register) ? expected : actual;
+  if (field === undefined || !words.words.has(register)) return false;
+  return valueIn({ name: trustZone.field, register, field }, words) === trustZone.enabled;
 }
 
 /** Differences as one line for messages: `RDP is 0xAA instead of 0xBB, …`. */

@@ -177,10 +177,9 @@ function inView(manifest: DeviceManifest, view: WorldView): DeviceManifest {
       banks: flash.banks.map((bank) => ({
         ...bank,
         registers: {
+          ...bank.registers,
           key: bank.registers.key + offset,
           control: bank.registers.control + offset,
-          status: bank.registers.status + offset,
-          clear: bank.registers.clear + offset,
         },
       })),
     },
