@@ -9,6 +9,7 @@ import { readCertificate } from "../target/rss.ts";
 import type { EventOf } from "./machine.ts";
 import { planInstall } from "./plan.ts";
 import { certificateFindings, chipFindings, licenseFindings, packageFindings } from "./preflight.ts";
+import { rsseWarnings } from "./preflight-family.ts";
 import { loadRsse } from "./rsse.ts";
 import { type InstallSession, need } from "./session.ts";
 
@@ -62,7 +63,8 @@ export async function planJob(session: InstallSession): Promise<EventOf<"planned
     },
     plan: { digest: plan.digest, pointOfNoReturn: plan.pointOfNoReturn, assumedFacts: plan.assumedFacts },
   });
-  for (const message of plan.warnings) await ports.recorder.record("warning", { message });
+  const warnings = [...plan.warnings, ...rsseWarnings(job.rsse, identity.manifest)];
+  for (const message of warnings) await ports.recorder.record("warning", { message });
   return "connected";
 }
 

@@ -23,6 +23,8 @@ export interface InstallJob {
   readonly deviceId: number | undefined;
   readonly connectMode: "normal" | "hot-plug" | "under-reset";
   readonly clockKilohertz: number;
+  /** The part may end closed with nothing in it that could ever open it. */
+  readonly allowPermanent?: boolean | undefined;
   /** Consent to act on assumed facts on a real part. */
   readonly allowAssumed: boolean;
   /** Digest of the plan the operator approved. */
@@ -36,6 +38,8 @@ export interface RsseInput {
   /** Its file name without folders: ST tells families apart by it. */
   readonly name: string;
   readonly bytes: Uint8Array;
+  /** Family of a genuine binary, where its name is one that is known. */
+  readonly knownFamily?: string | undefined;
 }
 
 /** The outside world of a run. */

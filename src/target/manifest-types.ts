@@ -286,6 +286,8 @@ export interface RdpFacts {
     readonly value: number;
     /** What the part calls it, where that is not the level. */
     readonly name?: string;
+    /** The values from which it can be entered; any when missing. */
+    readonly from?: readonly number[];
     /** The debug port does not answer any more. */
     readonly closesPort?: boolean;
   }[];

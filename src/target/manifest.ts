@@ -176,6 +176,7 @@ const rdp = object<RdpFacts>({
       level: rdpLevel,
       value: word,
       name: optional(text()),
+      from: optional(list(word)),
       closesPort: optional(flag),
     }),
   ),
