@@ -35,7 +35,7 @@ export const commandTable: readonly CommandEntry[] = [
   },
   {
     command: "package <action> [file]",
-    describe: "build | inspect | verify: SFI images",
+    describe: "build | inspect | verify: SFI images; rsse: a development RSSe binary",
     load: () => import("./commands/package.ts"),
   },
   {
@@ -62,6 +62,11 @@ export const commandTable: readonly CommandEntry[] = [
     command: "abort",
     describe: "end a pending install: erase and open the part",
     load: () => import("./commands/abort.ts"),
+  },
+  {
+    command: "prepare",
+    describe: "make a part ready for a secure install: protections, option bytes, flash",
+    load: () => import("./commands/prepare.ts"),
   },
   {
     command: "regress",

@@ -20,6 +20,7 @@ import { readSecret } from "../files.ts";
 import { stateFolder } from "../folders.ts";
 import { findManifest, loadManifests } from "../manifests.ts";
 import { type PackageKey, readExpectation, readPackageFile, readPackageKey } from "../package-files.ts";
+import { readRsseFile } from "../rsse-file.ts";
 import { runInstallCommand } from "../run-install-command.ts";
 import { runSites } from "../sites.ts";
 import { clockKilohertz, connectMode } from "../target.ts";
@@ -50,6 +51,11 @@ export function jobOptions(yargs: Argv): Argv {
       nargs: 1,
       describe: "FILE[@ADDRESS] that the flash must hold afterwards",
     })
+    .option("rsse", { type: "string", describe: "the RSSe binary, for families that install with one" })
+    .option("allow-permanent", {
+      type: "boolean",
+      describe: "the part may end closed with nothing in it that could ever open it",
+    })
     .option("device", { type: "string", describe: "device id the job is for" });
 }
 
@@ -68,6 +74,8 @@ export async function run(args: Arguments, context: CommandContext): Promise<num
         job: {
           package: pkg,
           expectation: await readExpectation(args, pkg, key, manifest),
+          rsse: await readRsseFile(args),
+          allowPermanent: args["allow-permanent"] === true,
           deviceId,
           connectMode: connectMode(args, "hot-plug"),
           clockKilohertz: clockKilohertz(args),
@@ -116,7 +124,7 @@ export async function licenseSourceOf(args: Arguments, key: PackageKey | undefin
 
 /** Options that make the same job again, with file names made absolute. Names of secret files, never their content. */
 export function jobInputs(args: Arguments, context: CommandContext): Readonly<Record<string, unknown>> {
-  const files = ["package", "license", "key", "nonce", "expect"].flatMap((name) => {
+  const files = ["package", "license", "key", "nonce", "expect", "rsse"].flatMap((name) => {
     const value = textOption(args, name);
     return value === undefined ? [] : [[name, resolve(value)] as const];
   });
@@ -125,6 +133,7 @@ export function jobInputs(args: Arguments, context: CommandContext): Readonly<Re
     "expect-firmware": textList(args, "expect-firmware").map((text) => resolve(text)),
     "development-license": args["development-license"] === true,
     "allow-assumed": args["allow-assumed"] === true,
+    "allow-permanent": args["allow-permanent"] === true,
     "license-dir": licenseDirOf(args, context),
     ...Object.fromEntries(
       ["device", "clock", "mode", "approve", "site"].flatMap((name) => {

@@ -15,10 +15,11 @@ import { type CommandContext, printResult } from "../context.ts";
 import { readInputText, writeOutput } from "../files.ts";
 import { findManifest, loadManifests } from "../manifests.ts";
 import { packageJson, readFirmwareFiles, readPackageFile, readPackageKey } from "../package-files.ts";
+import { developmentRsseFor } from "../rsse-file.ts";
 
 export function build(yargs: Argv): Argv {
   return yargs
-    .positional("action", { choices: ["build", "inspect", "verify"] as const })
+    .positional("action", { choices: ["build", "inspect", "verify", "rsse"] as const })
     .positional("file", { type: "string", describe: "inspect, verify: the package" })
     .option("device", { type: "string", describe: "device id, e.g. 0x450" })
     .option("firmware", {
@@ -43,9 +44,26 @@ export async function run(args: Arguments, context: CommandContext): Promise<num
       return buildPackage(args, context);
     case "verify":
       return verifyPackage(args, context);
+    case "rsse":
+      return buildRsse(args, context);
     default:
       return inspectPackage(args, context);
   }
+}
+
+/** A development RSSe binary: marked, and taken by virtual chips only. */
+async function buildRsse(args: Arguments, context: CommandContext): Promise<number> {
+  const manifest = findManifest(await loadManifests(), requiredNumber(args, "device", 0xfff));
+  const out = requiredText(args, "out");
+  const bytes = developmentRsseFor(manifest);
+  await writeOutput(out, bytes);
+  const family = manifest.sfi.rsse?.family ?? "";
+  printResult(
+    context,
+    { file: out, sizeBytes: bytes.length, family, development: true },
+    () => `${out}: ${bytes.length} bytes, development RSSe for virtual ${family} chips`,
+  );
+  return 0;
 }
 
 async function buildPackage(args: Arguments, context: CommandContext): Promise<number> {

@@ -10,6 +10,7 @@ import type { CommandContext } from "../context.ts";
 import { readInputText } from "../files.ts";
 import { findManifest, loadManifests } from "../manifests.ts";
 import { readExpectation, readPackageFile, readPackageKey } from "../package-files.ts";
+import { readRsseFile } from "../rsse-file.ts";
 import { runInstallCommand } from "../run-install-command.ts";
 import { clockKilohertz, connectMode } from "../target.ts";
 import { licenseDirOf, licenseSourceOf } from "./install.ts";
@@ -41,6 +42,8 @@ export async function run(args: Arguments, context: CommandContext): Promise<num
         job: {
           package: pkg,
           expectation,
+          rsse: await readRsseFile(job),
+          allowPermanent: job["allow-permanent"] === true,
           deviceId,
           connectMode: connectMode(job, "hot-plug"),
           clockKilohertz: clockKilohertz(job),
