@@ -56,21 +56,29 @@ const implementerArm = 0x41;
 
 /**
  * Opens the access port of the core. Families have it at different numbers, and the device is not known yet; behind
- * the right one CPUID reads as an Arm core. A part that hides its core (closed, or held in reset) keeps the first one.
+ * the right one CPUID reads as an Arm core. Of a part that hides its core (closed, or held in reset) the first access
+ * port that opens is kept.
  */
 async function openCoreAp(port: DebugPort, candidates: readonly number[]): Promise<number> {
   const [first = 0, ...others] = candidates;
-  await port.openAp(first);
-  if (others.length === 0 || (await hasCore(port, first))) return first;
-  for (const ap of others) {
+  if (others.length === 0) {
+    await port.openAp(first);
+    return first;
+  }
+  let opened: number | undefined;
+  let refusal: unknown;
+  for (const ap of candidates) {
     try {
       await port.openAp(ap);
+      opened ??= ap;
       if (await hasCore(port, ap)) return ap;
     } catch (thrown) {
       if (!isLinkTrouble(thrown)) throw thrown;
+      refusal ??= thrown;
     }
   }
-  return first;
+  if (opened === undefined) throw refusal;
+  return opened;
 }
 
 async function hasCore(port: DebugPort, ap: number): Promise<boolean> {
