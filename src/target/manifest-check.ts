@@ -178,6 +178,13 @@ function checkProtections(manifest: DeviceManifest, fail: Fail): void {
   const { trustZone } = manifest;
   if (trustZone !== undefined) {
     checkSetting(manifest, trustZone.field, trustZone.enabled, "trustZone.field", fail);
+    for (const [name, value] of Object.entries(trustZone.bootsRss ?? {})) {
+      checkSetting(manifest, name, value, `trustZone.bootsRss.${name}`, fail);
+    }
+    const { bootField } = trustZone;
+    if (bootField !== undefined && findField(manifest, bootField)?.equation === undefined) {
+      fail("trustZone.bootField", `${bootField} is no field with an address equation`);
+    }
   }
 }
 

@@ -244,6 +244,10 @@ export interface TrustZoneFacts {
   readonly optionsInSecureView: boolean;
   readonly flashOffset: number;
   readonly peripheralOffset: number;
+  /** Fields with which the part boots from RSS and goes on in the non-secure bootloader, whatever its flash holds. */
+  readonly bootsRss?: FieldValues;
+  /** Field with the address of the secure boot; when it holds nothing, a part that hides the secure world is mute. */
+  readonly bootField?: string;
 }
 
 export interface ProtectionFacts {

@@ -148,6 +148,8 @@ const trustZone = object<TrustZoneFacts>({
   optionsInSecureView: flag,
   flashOffset: word,
   peripheralOffset: word,
+  bootsRss: optional(fieldValues),
+  bootField: optional(text()),
 });
 
 const protections = object<ProtectionFacts>({

@@ -1,6 +1,8 @@
 import { StationError } from "../errors/station-error.ts";
+import type { Memory } from "../ports/index.ts";
+import { firstNotBlank } from "./flash.ts";
 import type { DeviceManifest, Variant } from "./manifest-types.ts";
-import { fieldValue, type OptionBytes } from "./option-bytes.ts";
+import { fieldsOf, fieldValue, type OptionBytes } from "./option-bytes.ts";
 import { rdpLevelOf, rdpNameOf } from "./security.ts";
 
 /**
@@ -48,4 +50,34 @@ export function checkOptionOrder(
   if (on(now) && !on(wanted) && !(from === 1 && to === 0)) {
     refuse("TrustZone goes off only in the write that takes RDP from level 1 to 0: use `sfi regress`");
   }
+}
+
+/**
+ * Refuses to hide the secure world of a part that would boot into nothing: its core would stay in the secure world,
+ * where the debug port no longer reaches it, and not even a regression could be asked for (AN5347).
+ * @throws OPTION_ORDER_REFUSED
+ */
+export async function checkSecureBoot(
+  memory: Memory,
+  manifest: DeviceManifest,
+  variant: Variant,
+  now: OptionBytes,
+  wanted: OptionBytes,
+): Promise<void> {
+  const { trustZone } = manifest;
+  if (trustZone?.bootField === undefined || trustZone.bootsRss === undefined) return;
+  const value = (name: string): number | undefined => fieldValue(manifest, variant, wanted, name);
+  const hides = rdpLevelOf(manifest, variant, now) === 0 && rdpLevelOf(manifest, variant, wanted) > 0;
+  if (!hides || value(trustZone.field) !== trustZone.enabled) return;
+  if (Object.entries(trustZone.bootsRss).every(([name, each]) => value(name) === each)) return;
+  const { bootField } = trustZone;
+  const equation = fieldsOf(manifest, variant).find(({ name }) => name === bootField)?.field.equation;
+  if (equation === undefined) return;
+  const address = (value(bootField) ?? 0) * equation.multiplier + equation.offset;
+  const vectors = { address, sizeBytes: 8 };
+  if ((await firstNotBlank(memory, manifest, [vectors])) !== undefined) return;
+  const boots = Object.entries(trustZone.bootsRss).map(([name, each]) => `${name}=${each}`);
+  throw StationError.of("OPTION_ORDER_REFUSED", {
+    detail: `there is no firmware where the part boots securely; set ${boots.join(" ")} first, so that it boots from RSS`,
+  });
 }

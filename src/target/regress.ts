@@ -66,7 +66,10 @@ export async function regress(
     return await readOptionBytes(memory(), manifest, variant);
   }
   await checkLocks(memory(), manifest);
-  const raised = applyFields(manifest, variant, before, rdpTo(manifest, 1));
+  const raised = applyFields(manifest, variant, before, {
+    ...rdpTo(manifest, 1),
+    ...bootWhileRaised(manifest, variant, before),
+  });
   if (level !== 1) {
     signal?.throwIfAborted();
     await launch(before, raised, optionWriteMs, reattachMs);
@@ -127,6 +130,17 @@ function needsLevel1(
       (area.kind === "pcrop" || area.kind === "secure") &&
       activeRange(manifest, variant, before, area) !== undefined,
   );
+}
+
+/**
+ * At level 1 a part with TrustZone can be reached only while its core is in the non-secure world (AN5347), so it is
+ * made to boot from RSS, which goes on in the non-secure bootloader.
+ */
+function bootWhileRaised(manifest: DeviceManifest, variant: Variant, before: OptionBytes): FieldValues {
+  const { trustZone } = manifest;
+  if (trustZone?.bootsRss === undefined) return {};
+  const on = fieldValue(manifest, variant, before, trustZone.field) === trustZone.enabled;
+  return on ? trustZone.bootsRss : {};
 }
 
 /** An OEM key stands between level 1 and level 0 (RM0456): raising RDP would only lead into it. */

@@ -15,7 +15,7 @@ import {
   optionWordsFromCsv,
 } from "../../target/option-bytes.ts";
 import { writeOptionBytes } from "../../target/option-controller.ts";
-import { checkOptionOrder } from "../../target/option-order.ts";
+import { checkOptionOrder, checkSecureBoot } from "../../target/option-order.ts";
 import { requiredNumber, targetOptions, textOption, toNumber } from "../arguments.ts";
 import type { Arguments } from "../command.ts";
 import { requireApproval } from "../consent.ts";
@@ -60,6 +60,7 @@ async function set(args: Arguments, context: CommandContext, words: readonly str
     const now = await readOptionBytes();
     const wanted = applyFields(manifest, variant, now, fields, { hidden: false });
     checkOptionOrder(manifest, variant, now, wanted);
+    await checkSecureBoot(debug.memory(), manifest, variant, now, wanted);
     const changes = diffOptionBytes(manifest, variant, now, wanted);
     const json = changes.map(({ field, from, to }) => ({
       field,
