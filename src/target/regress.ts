@@ -175,8 +175,11 @@ function rdpTo({ rdp }: DeviceManifest, level: RdpLevel): FieldValues {
 
 /** The erase marks of the areas that exist. */
 function erasedAreas(manifest: DeviceManifest, variant: Variant, now: OptionBytes): FieldValues {
-  const existing = manifest.protections.areas.filter(
-    (area) => activeRange(manifest, variant, now, area) !== undefined,
+  return Object.fromEntries(
+    manifest.protections.areas.flatMap((area) =>
+      area.eraseField === undefined || activeRange(manifest, variant, now, area) === undefined
+        ? []
+        : [[area.eraseField, 1]],
+    ),
   );
-  return Object.fromEntries(existing.map(({ eraseField }) => [eraseField, 1]));
 }
