@@ -126,6 +126,8 @@ export function diffOptionBytes(
 export interface ApplyOptions {
   /** False refuses the hidden fields, which belong to RSS and the install: for values that a user gives. */
   readonly hidden?: boolean;
+  /** True lets fields be set that only the part itself changes: for the option bytes of a package. */
+  readonly readOnly?: boolean;
 }
 
 /**
@@ -139,13 +141,13 @@ export function applyFields(
   variant: Variant,
   now: OptionBytes,
   values: FieldValues,
-  { hidden = true }: ApplyOptions = {},
+  { hidden = true, readOnly = false }: ApplyOptions = {},
 ): OptionBytes {
   const words = new Map(now.words);
   for (const [name, value] of Object.entries(values)) {
     const placed = findField(manifest, variant, name);
     if (placed === undefined) throw illegal(name, value, `${variant.name} has no such field`);
-    if (placed.field.readOnly === true) throw illegal(name, value, "only the part itself changes it");
+    if (placed.field.readOnly === true && !readOnly) throw illegal(name, value, "only the part itself changes it");
     if (placed.field.hidden === true && !hidden) throw illegal(name, value, "only an install may set it");
     if (!Number.isInteger(value) || value < 0 || !isLegal(placed.field, value)) {
       throw illegal(name, value, `legal: ${legalValues(placed.field)}`);

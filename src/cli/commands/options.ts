@@ -90,7 +90,7 @@ async function csv(args: Arguments, context: CommandContext, given: readonly str
       variant,
       defaultOptionBytes(manifest, variant),
       assignments(given),
-      { hidden: false },
+      { hidden: false, readOnly: true },
     );
     const names = manifest.sfi.csvRows.map(({ name }) => name);
     const words = csvWordsOf(manifest, variant, optionBytes);
