@@ -1,8 +1,14 @@
+import { l462, wl55 } from "./models/cortex-m4-parts.ts";
 import { h7b3, h735, h743, h753 } from "./models/h7.ts";
 import type { ChipModel } from "./models/model.ts";
+import { l562, u5a9, u5g9, u545, u585, wba55, wba65 } from "./models/trustzone.ts";
 
 /** The built-in chips by the name used in `virtual:<chip>`. */
-export const chipModels = { h753, h743, h7b3, h735 } as const satisfies Record<string, ChipModel>;
+export const chipModels = {
+  ...{ h753, h743, h7b3, h735 },
+  ...{ l562, u545, u585, u5a9, u5g9, wba55, wba65 },
+  ...{ wl55, l462 },
+} as const satisfies Record<string, ChipModel>;
 export type ChipName = keyof typeof chipModels;
 
 /** Names of the built-in chips. */

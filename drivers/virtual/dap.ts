@@ -62,7 +62,11 @@ export class VirtualDap {
   }
 
   #model(ap: number): AccessPortModel | undefined {
-    return this.#chip.model.debugPort.accessPorts.find(({ number }) => number === ap);
+    const model = this.#chip.model.debugPort.accessPorts.find(({ number }) => number === ap);
+    const { word, mask } = model?.enabledBy ?? {};
+    return word !== undefined && mask !== undefined && (this.#chip.store.get(word) & mask) === 0
+      ? undefined
+      : model;
   }
 
   /** @param register `bank << 4 | A[3:0]` */

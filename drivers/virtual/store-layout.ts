@@ -6,7 +6,7 @@ const coreWords = [
   ...(["r0", "r1", "r2", "r3", "r4", "r5", "r6", "r7", "r8", "r9", "r10", "r11", "r12"] as const),
   ...(["msp", "psp", "lr", "pc", "xpsr", "cfbp", "fpscr"] as const),
   ...(["halted", "lockup", "resetSeen", "dhcsr", "demcr", "dcrdr", "dfsr", "vtor", "cpacr"] as const),
-  ...(["fpCtrl", "service", "secureState", "dauthControl"] as const),
+  ...(["fpCtrl", "service", "secureState"] as const),
   ...(["fpComp0", "fpComp1", "fpComp2", "fpComp3", "fpComp4", "fpComp5", "fpComp6", "fpComp7"] as const),
 ] as const;
 
@@ -14,13 +14,22 @@ const flashWords = [
   ...(["keyState1", "keyState2", "optKeyState", "cr1", "cr2", "sr1", "sr2", "optcr"] as const),
   ...(["optChangeError", "optionPending", "erasePending1", "erasePending2"] as const),
   ...(["bufferBase1", "bufferBase2", "bufferMask1", "bufferMask2"] as const),
-  ...(["oem1Key1", "oem1Key2", "oem2Key1", "oem2Key2", "loadOnReset", "levelLatch"] as const),
-  ...(["secureErrors", "optionErrors", "productState"] as const),
+  ...(["oem1Key1", "oem1Key2", "oem2Key1", "oem2Key2", "loadOnReset"] as const),
+  ...(["productState", "eraseIsSecure"] as const),
 ] as const;
 
 const systemWords = [
   ...(["initialized", "powered", "debugClosed", "nrstLow", "apb4enr", "dbgmcuCr"] as const),
-  ...(["rssCommand", "authHost1", "authHost2", "authWords", "keyLocked", "keyMatch", "hasDaObject"] as const),
+  ...([
+    "rssCommand",
+    "authHost1",
+    "authHost2",
+    "authWords",
+    "keyLocked",
+    "keyMatch",
+    "cpu2Boot",
+    "hasDaObject",
+  ] as const),
   ...(["rssRunning", "rssStep", "rssRefusal", "rssTokenSectorUsed"] as const),
   ...(["uid0", "uid1", "uid2"] as const),
 ] as const;
@@ -87,6 +96,7 @@ export function storeLayout(model: ChipModel): StoreLayout {
   const wanted = [
     { name: "fpu", sizeBytes: 128 },
     { name: "writeBuffers", sizeBytes: 64 },
+    { name: "secureBlocks", sizeBytes: 64 },
     { name: "flashEcc", sizeBytes: (model.flashSizeKib * 1024) / model.flash.unitBytes / 8 },
     ...model.regions.map(({ name, sizeBytes }) => ({ name, sizeBytes })),
   ];

@@ -145,10 +145,7 @@ export class VirtualChip {
     return {
       trustZone: protection.trustZone,
       secureDebug: protection.secureDebug,
-      memoryClosed:
-        protection.memoryClosed ||
-        this.store.get("levelLatch") === 1 ||
-        (protection.needsNonSecureCore && this.core.stuckSecure),
+      memoryClosed: protection.memoryClosed || (protection.needsNonSecureCore && this.core.stuckSecure),
       ramOpen: this.store.get("secureState") === 0,
     };
   }
@@ -179,8 +176,7 @@ export class VirtualChip {
     if (this.powered) return;
     this.store.set("powered", 1);
     this.linkEpoch++;
-    for (const word of ["dbgmcuCr", "levelLatch", "rssCommand", "loadOnReset"] as const)
-      this.store.set(word, 0);
+    for (const word of ["dbgmcuCr", "rssCommand", "loadOnReset"] as const) this.store.set(word, 0);
     this.flash.powerOn();
     this.core.powerOn();
     this.#enterReset();
@@ -237,10 +233,7 @@ export class VirtualChip {
   #launchOptions(): void {
     this.linkEpoch++;
     this.#enterReset();
-    const before = this.flash.protection();
     this.flash.loadOptions();
-    const after = this.flash.protection();
-    if (after.latchesDebugger && !before.latchesDebugger) this.store.set("levelLatch", 1);
     this.flash.reset();
     this.#leaveReset();
   }

@@ -22,8 +22,6 @@ export interface Protection {
   readonly needsNonSecureCore: boolean;
   /** The core may no longer fetch from flash while a debugger is there (RDP above 0). */
   readonly stopsFetches: boolean;
-  /** When this comes up by loading option bytes, a debugger that is there is shut out until power-off. */
-  readonly latchesDebugger: boolean;
 }
 
 /** Nothing is closed and there is no TrustZone. */
@@ -34,7 +32,6 @@ export const open: Protection = {
   memoryClosed: false,
   needsNonSecureCore: false,
   stopsFetches: false,
-  latchesDebugger: false,
 };
 
 /** Where the core starts: a vector table, or code of ST in system memory, which idles there until it is asked. */

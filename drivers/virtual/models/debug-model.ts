@@ -1,3 +1,5 @@
+import type { WordName } from "../store-layout.ts";
+
 /** One MEM-AP: what never changes. */
 export interface AccessPortModel {
   readonly number: number;
@@ -5,8 +7,8 @@ export interface AccessPortModel {
   readonly base: number;
   /** AHB5-AP: CSW has HNONSEC and SPIDEN. */
   readonly trustZone?: boolean;
-  /** Answers when the life cycle has closed the others. */
-  readonly alwaysOpen?: boolean;
+  /** The port is there only while this word has one of these bits. */
+  readonly enabledBy?: { readonly word: WordName; readonly mask: number };
 }
 
 /** The debug port and what hangs on it. */

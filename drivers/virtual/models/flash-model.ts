@@ -78,21 +78,35 @@ export interface PageFlash extends FlashGeometry {
   readonly registers: PageRegisters;
   /** CR.PNB: mask behind bit 3. */
   readonly pageMask: number;
-  /** SR.PEMPTY (bit 17) tells a blank boot page. */
-  readonly hasEmptyFlag: boolean;
-  readonly trustZone: boolean;
+  /** First address of the bootloader in system memory. */
+  readonly bootloader: number;
+  /** Bit of SR that says a change of option bytes was not valid: OPTWERR or OPTVERR. */
+  readonly optionErrorBit: number;
+  /** L5, U5, WBA: TZEN in OPTR, RDP level 0.5, watermarks. */
+  readonly trustZone?: TrustZoneFlash;
+  readonly writeProtection: readonly PageArea[];
+  readonly pcrop: readonly PageArea[];
+  /** Option word and bit of BOOT_LOCK, and what clears it besides a regression to level 0. */
+  readonly bootLock?: {
+    readonly word: string;
+    readonly bit: number;
+    readonly clears: "level0" | "regression" | "never";
+  };
+  /** WL: word with the CM0+'s secure flash, start page [6:0] and FSD (1: none) bit 7. */
+  readonly secondCore?: { readonly word: string };
+}
+
+/** What TrustZone adds to a page controller. */
+export interface TrustZoneFlash {
+  readonly secureAreas: readonly PageArea[];
   /** OEM1KEY and OEM2KEY at these offsets, two words each; absent: none. */
   readonly oemKeys?: { readonly first: number; readonly second: number };
-  /** BOOT_LOCK can be cleared at RDP level 0. */
-  readonly bootLockClears: boolean;
-  /** Level 1 refuses a debugger that was there when it went up, until the supply is taken away. */
-  readonly levelOneLatch: boolean;
-  readonly writeProtection: readonly PageArea[];
-  readonly secureAreas: readonly PageArea[];
-  readonly hiddenAreas: readonly (PageArea & { readonly enableBit: number })[];
-  readonly pcrop: readonly PageArea[];
-  /** WL: word and bits of the CM0+'s secure flash: start page [6:0], FSD bit 7. */
-  readonly secondCore?: { readonly word: string };
+  /** TZEN can be cleared with a regression from level 0.5 too. */
+  readonly clearsFromHalf: boolean;
+  /** Words whose bit 31 (UNLOCK) locks the write protection while it is 0. */
+  readonly lockableWords: readonly string[];
+  /** RSS in secure system memory: a boot there ends in the bootloader. */
+  readonly rss: number;
 }
 
 /** The controller of the H5: sectors, write buffer, current and programming option registers, product state. */

@@ -1,8 +1,9 @@
-import { asciiBytes, fromWords } from "../../../src/bytes/bytes.ts";
+import { fromWords } from "../../../src/bytes/bytes.ts";
 import { cortexM7 } from "./arm.ts";
 import type { DebugPortModel } from "./debug-model.ts";
 import type { H7ControlFields, H7Flash, OptionWord } from "./flash-model.ts";
 import type { ChipModel, MemoryRegion, PeripheralRegister, RegisterWindow, RomItem } from "./model.ts";
+import { uidOf } from "./parts.ts";
 import type { RssModel } from "./rss-model.ts";
 import { rssServiceEntry, rssServiceNames, rssTableAddress } from "./rss-table.ts";
 
@@ -126,7 +127,7 @@ function h7(variant: H7Variant): ChipModel {
           word.name === "optsr" ? { ...word, mask: (word.mask & ~((1 << 21) | (1 << 26))) >>> 0 } : word,
         ),
     rss: security ? variant.rss : { kind: "none" },
-    defaultUid: asciiBytes(`VIRTUAL-${variant.name.toUpperCase()}`),
+    defaultUid: uidOf(variant.name),
   };
 }
 

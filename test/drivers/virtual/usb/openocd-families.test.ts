@@ -38,6 +38,29 @@ const witnesses: readonly Witness[] = [
     optionCommands: ["stm32h7x option_write 0 0x20 0x101eaaf4"],
     option: ["optsr", 0x4, 0x4],
   },
+  ...(
+    [
+      ["l562", "stm32l5x", "stm32l5x.flash_ns", 0x800, /STM32L55\/L56xx[\s\S]*dual-bank/, 0x40, 0x100, 0x700],
+      [
+        "u585",
+        "stm32u5x",
+        "stm32u5x.flash_ns",
+        0x2000,
+        /STM32U57\/U58xx[\s\S]*dual-bank/,
+        0x40,
+        0x100,
+        0x700,
+      ],
+      ["wl55", "stm32wlx", "stm32wlx.flash.cpu0", 0x800, /STM32WLE\/WL5x/, 0x20, 0x200, 0xe00],
+      ["l462", "stm32l4x", "stm32l4x.flash", 0x800, /STM32L45\/L46xx/, 0x20, 0x100, 0x700],
+    ] as const
+  ).map(
+    ([chip, script, bank, sectorBytes, probed, offset, value, mask]): Witness => ({
+      ...{ chip, script, bank, address: 0x08000000, sectorBytes, probed },
+      optionCommands: [`stm32l4x option_write 0 ${offset} ${value} ${mask}`, "stm32l4x option_load 0"],
+      option: ["optr", mask, value],
+    }),
+  ),
 ];
 
 const commands = (...list: string[]) => list.flatMap((command) => ["-c", command]);
