@@ -1,5 +1,7 @@
 import { l462, wl55 } from "./models/cortex-m4-parts.ts";
+import { h503, h533, h573 } from "./models/h5.ts";
 import { h7b3, h735, h743, h753 } from "./models/h7.ts";
+import { h7s7 } from "./models/h7rs.ts";
 import type { ChipModel } from "./models/model.ts";
 import { l562, u5a9, u5g9, u545, u585, wba55, wba65 } from "./models/trustzone.ts";
 
@@ -8,6 +10,8 @@ export const chipModels = {
   ...{ h753, h743, h7b3, h735 },
   ...{ l562, u545, u585, u5a9, u5g9, wba55, wba65 },
   ...{ wl55, l462 },
+  ...{ h573, h533, h503 },
+  h7s7,
 } as const satisfies Record<string, ChipModel>;
 export type ChipName = keyof typeof chipModels;
 

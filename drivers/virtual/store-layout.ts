@@ -15,7 +15,7 @@ const flashWords = [
   ...(["optChangeError", "optionPending", "erasePending1", "erasePending2"] as const),
   ...(["bufferBase1", "bufferBase2", "bufferMask1", "bufferMask2"] as const),
   ...(["oem1Key1", "oem1Key2", "oem2Key1", "oem2Key2", "loadOnReset"] as const),
-  ...(["productState", "eraseIsSecure"] as const),
+  ...(["eraseIsSecure"] as const),
 ] as const;
 
 const systemWords = [

@@ -268,6 +268,13 @@ export class VirtualChip {
     this.store.set("initialized", 1);
   }
 
+  /** Another version of ST's secure firmware; parts without its version word stay as they are. */
+  setSfsp(version: number): void {
+    const { rss } = this.model;
+    if (rss.kind === "rsse" && rss.sfspAddress !== undefined)
+      this.rom.put(rss.sfspAddress, fromWords([version]));
+  }
+
   #writeRam(address: number, data: Uint8Array): boolean {
     const place = volatilePlace(this.model, address, data.length);
     if (place !== undefined) this.store.write(place.name, place.offset, data);

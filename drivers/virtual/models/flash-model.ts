@@ -112,13 +112,15 @@ export interface TrustZoneFlash {
 /** The controller of the H5: sectors, write buffer, current and programming option registers, product state. */
 export interface H5Flash extends FlashGeometry {
   readonly kind: "h5";
+  /** There is TZEN, a secure boot address and BOOT_UBE. */
   readonly trustZone: boolean;
   /** Sectors behind one bit of the write protection. */
   readonly sectorsPerWrpBit: number;
-  /** Bits of a sector number in SECWM and HDP. */
-  readonly sectorBits: number;
+  readonly secureAreas: readonly PageArea[];
   /** Product states there are. */
   readonly states: readonly number[];
+  /** First address of the bootloader in system memory. */
+  readonly bootloader: number;
 }
 
 /** The controller of H7R and H7S: one bank of 64 KiB, option words written one by one, product state behind RSS. */

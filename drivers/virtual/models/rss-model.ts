@@ -38,6 +38,8 @@ export interface LoadedRss extends InstallService {
   /** Eight characters, zero padded, in the binary. */
   readonly family: string;
   readonly window: { readonly address: number; readonly sizeBytes: number };
+  /** RSSLIB in ROM has functions for a debugger too (H7RS). */
+  readonly library?: boolean;
   /** K areas (keys and debug-authentication objects) are taken. */
   readonly takesKeys: boolean;
   /** Where the version of ST's secure firmware (SFSP) stands, on parts that have one. */

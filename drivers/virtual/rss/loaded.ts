@@ -4,7 +4,8 @@ import { ByteReader } from "../../../src/bytes/reader.ts";
 import type { LoadedRss } from "../models/rss-model.ts";
 import { installCommand, loadedWords } from "./contract.ts";
 import type { InstallService, ServiceParts } from "./kinds.ts";
-import { type ServiceResults, tableOfServices } from "./services.ts";
+import { rsslibServices } from "./rsslib.ts";
+import { type ServiceResults, tableOfServices, together } from "./services.ts";
 
 /** First version of ST's secure firmware (SFSP) that starts an RSSe, as in its word: major in [31:24]. */
 const oldestSfsp = 0x01000000;
@@ -18,6 +19,11 @@ const entries = { first: 0x100, stride: 0x10 } as const;
 export function loadedInstall(service: LoadedRss, parts: ServiceParts): InstallService {
   const { store, flash } = parts;
   const version = () => acceptedVersion(service, parts) ?? 0;
+  const table = tableOfServices(
+    (index) => service.window.address + entries.first + entries.stride * index,
+    resultsOf(service, parts),
+    { argument: () => store.get("r0"), setResult: (value) => store.set("r0", value) },
+  );
   return {
     kind: {
       service,
@@ -32,11 +38,7 @@ export function loadedInstall(service: LoadedRss, parts: ServiceParts): InstallS
       allowsOptions: () => true,
       refused: () => undefined,
     },
-    services: tableOfServices(
-      (index) => service.window.address + entries.first + entries.stride * index,
-      resultsOf(service, parts),
-      { argument: () => store.get("r0"), setResult: (value) => store.set("r0", value) },
-    ),
+    services: service.library ? together(table, rsslibServices(parts)) : table,
   };
 }
 

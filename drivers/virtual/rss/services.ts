@@ -42,3 +42,11 @@ export function tableOfServices(
     at: (address) => byId(rssServiceNames.findIndex((_, index) => entry(index) === address) + 1),
   };
 }
+
+/** Services of two places. */
+export function together(first: CallableServices, second: CallableServices): CallableServices {
+  return {
+    at: (address) => first.at(address) ?? second.at(address),
+    byId: (id) => first.byId(id) ?? second.byId(id),
+  };
+}
