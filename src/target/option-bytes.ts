@@ -147,7 +147,8 @@ export function applyFields(
   for (const [name, value] of Object.entries(values)) {
     const placed = findField(manifest, variant, name);
     if (placed === undefined) throw illegal(name, value, `${variant.name} has no such field`);
-    if (placed.field.readOnly === true && !readOnly) throw illegal(name, value, "only the part itself changes it");
+    if (placed.field.readOnly === true && !readOnly)
+      throw illegal(name, value, "only the part itself changes it");
     if (placed.field.hidden === true && !hidden) throw illegal(name, value, "only an install may set it");
     if (!Number.isInteger(value) || value < 0 || !isLegal(placed.field, value)) {
       throw illegal(name, value, `legal: ${legalValues(placed.field)}`);

@@ -12,10 +12,7 @@ import type { DeviceManifest, FieldValues } from "../../src/target/manifest-type
 import { applyFields, csvWordsOf, defaultOptionBytes } from "../../src/target/option-bytes.ts";
 
 /** The folder of package.json, from these sources and from a build of them alike. */
-export const projectRoot = resolve(
-  dirname(createRequire(import.meta.url).resolve("#rsse/0x450.json")),
-  "..",
-);
+export const projectRoot = resolve(dirname(createRequire(import.meta.url).resolve("#rsse/0x450.json")), "..");
 
 /** The device data of the H75x, as shipped. */
 export const h7Manifest: DeviceManifest = decodeManifest(
