@@ -1,10 +1,8 @@
 import { fromWords, toWords } from "../../src/bytes/bytes.ts";
-import type { AccessWidth, BusOutcome } from "./chip/bus.ts";
+import type { AccessWidth, BusMaster, BusOutcome } from "./chip/bus.ts";
 import type { VirtualChip } from "./chip/chip.ts";
+import type { AccessPortModel } from "./models/debug-model.ts";
 
-const dpidr = 0x6ba02477;
-/** TARGETID: STM JEP106 0x20, part 0x4500, revision 0. */
-const targetId = 0x04500041;
 const ctrlStat = {
   stickyOverrun: 1 << 1,
   stickyError: 1 << 5,
@@ -13,31 +11,28 @@ const ctrlStat = {
   systemPowerRequest: 1 << 30,
 } as const;
 
-/** One MEM-AP: what never changes. */
-interface AccessPortModel {
-  readonly idr: number;
-  readonly base: number;
-}
-
-/** APs of a single-core H7: 0 AXI (M7), 1 AHB of D2/D3, 2 APB-D. There is no AP3 (the M4's). */
-const accessPorts: readonly AccessPortModel[] = [
-  { idr: 0x84770001, base: 0xe00fe003 },
-  { idr: 0x84770001, base: 0x00000002 },
-  { idr: 0x54770002, base: 0xe00e0003 },
-];
-
-const csw = { sizeMask: 7, single: 1 << 4, deviceEnable: 1 << 6, writable: 0xff000f37 } as const;
+/** CSW. On an AHB5-AP bit 30 (HNONSEC) asks for a non-secure transaction and bit 23 (SPIDEN) tells of secure debug. */
+const csw = {
+  sizeMask: 7,
+  single: 1 << 4,
+  deviceEnable: 1 << 6,
+  secureDebug: 1 << 23,
+  nonSecure: 1 << 30,
+  writable: 0xff000f37,
+} as const;
 
 /** Outcome of a register access: a value, or that the sticky error flag (or missing power) forbids it. */
 export type DapAccess =
   | { readonly kind: "ok"; readonly value: number; readonly stallMs: number }
-  | { readonly kind: "fault" | "wait" | "no-power" | "no-ap" };
+  | { readonly kind: "fault" | "wait" | "lost" | "no-power" | "no-ap" };
 
 /** Where a block through a MEM-AP begins, in which units, and whether the address moves on from unit to unit. */
 export interface Block {
   readonly address: number;
   readonly width: AccessWidth;
   readonly increment: boolean;
+  /** CSW[31:8] in its place, 0 for the probe's default. */
+  readonly attributes: number;
 }
 
 /** How a block through a MEM-AP ended. */
@@ -47,8 +42,8 @@ export type BlockOutcome = BusOutcome | { readonly kind: "no-power" | "no-ap" };
 export class VirtualDap {
   readonly #chip: VirtualChip;
   #ctrlStat = 0;
-  readonly #csw = accessPorts.map(() => 2);
-  readonly #tar = accessPorts.map(() => 0);
+  readonly #csw = new Map<number, number>();
+  readonly #tar = new Map<number, number>();
   #readBuffer = 0;
 
   constructor(chip: VirtualChip) {
@@ -61,18 +56,26 @@ export class VirtualDap {
   }
 
   get dpidr(): number {
-    return dpidr;
+    return this.#chip.model.debugPort.dpidr;
   }
 
   hasAp(ap: number): boolean {
-    return accessPorts[ap] !== undefined;
+    return this.#model(ap) !== undefined;
+  }
+
+  #model(ap: number): AccessPortModel | undefined {
+    const model = this.#chip.model.debugPort.accessPorts.find(({ number }) => number === ap);
+    const { word, mask } = model?.enabledBy ?? {};
+    return word !== undefined && mask !== undefined && (this.#chip.store.get(word) & mask) === 0
+      ? undefined
+      : model;
   }
 
   /** @param register `bank << 4 | A[3:0]` */
   readDp(register: number): number {
-    if (register === 0x00) return dpidr;
+    if (register === 0x00) return this.dpidr;
     if (register === 0x04) return this.#readCtrlStat();
-    if (register === 0x24) return targetId;
+    if (register === 0x24) return this.#chip.model.debugPort.targetId;
     return register === 0x0c ? this.#readBuffer : 0;
   }
 
@@ -100,13 +103,13 @@ export class VirtualDap {
   }
 
   readAp(ap: number, register: number): DapAccess {
-    const model = accessPorts[ap];
+    const model = this.#model(ap);
     if (!this.#powered) return { kind: "no-power" };
     if (model === undefined) return register === 0xfc ? this.#value(0) : { kind: "no-ap" };
     if (register === 0xfc) return this.#value(model.idr);
     if ((this.#ctrlStat & ctrlStat.stickyError) !== 0) return { kind: "fault" };
-    if (register === 0x00) return this.#value((this.#csw[ap] ?? 0) | csw.deviceEnable);
-    if (register === 0x04) return this.#value(this.#tar[ap] ?? 0);
+    if (register === 0x00) return this.#value(this.#readCsw(ap, model));
+    if (register === 0x04) return this.#value(this.#tar.get(ap) ?? 0);
     if (register === 0xf8) return this.#value(model.base);
     const target = this.#dataAddress(ap, register);
     return target === undefined ? this.#value(0) : this.#readData(ap, target, register === 0x0c);
@@ -114,12 +117,26 @@ export class VirtualDap {
 
   writeAp(ap: number, register: number, value: number): DapAccess {
     if (!this.#powered) return { kind: "no-power" };
-    if (accessPorts[ap] === undefined) return { kind: "no-ap" };
+    if (!this.hasAp(ap)) return { kind: "no-ap" };
     if ((this.#ctrlStat & ctrlStat.stickyError) !== 0) return { kind: "fault" };
-    if (register === 0x00) this.#csw[ap] = (value & csw.writable) >>> 0;
-    else if (register === 0x04) this.#tar[ap] = value >>> 0;
+    if (register === 0x00) this.#csw.set(ap, (value & csw.writable) >>> 0);
+    else if (register === 0x04) this.#tar.set(ap, value >>> 0);
     const target = this.#dataAddress(ap, register);
     return target === undefined ? this.#value(0) : this.#writeData(ap, target, register === 0x0c, value);
+  }
+
+  #readCsw(ap: number, { trustZone }: AccessPortModel): number {
+    const secureDebug = trustZone && this.#chip.gate().secureDebug ? csw.secureDebug : 0;
+    return (this.#csw.get(ap) ?? 2) | csw.deviceEnable | secureDebug;
+  }
+
+  /**
+   * Who a transaction comes from.
+   * @param attributes CSW[31:8] in their place; 0 leaves it to the probe, which goes as secure as it may
+   */
+  #master(ap: number, attributes: number): BusMaster {
+    const nonSecure = attributes === 0 ? undefined : (attributes & csw.nonSecure) !== 0;
+    return { ap, nonSecure: this.#model(ap)?.trustZone ? nonSecure : undefined };
   }
 
   /**
@@ -128,14 +145,16 @@ export class VirtualDap {
    * drive the DAP themselves read it there.
    */
   readBlock(ap: number, block: Block, into: Uint8Array): BlockOutcome {
+    const { address, width, attributes } = block;
     return this.#block(ap, block, into.length, () =>
-      this.#chip.bus.read(ap, block.address, into, block.width),
+      this.#chip.bus.read(this.#master(ap, attributes), address, into, width),
     );
   }
 
   writeBlock(ap: number, block: Block, data: Uint8Array): BlockOutcome {
+    const { address, width, attributes } = block;
     return this.#block(ap, block, data.length, () =>
-      this.#chip.bus.write(ap, block.address, data, block.width),
+      this.#chip.bus.write(this.#master(ap, attributes), address, data, width),
     );
   }
 
@@ -144,16 +163,17 @@ export class VirtualDap {
     if (!this.hasAp(ap)) return { kind: "no-ap" };
     this.#ctrlStat &= ~ctrlStat.stickyError;
     const outcome = this.#noteFault(access());
-    if (outcome.kind !== "ok") this.#tar[ap] = outcome.address >>> 0;
-    else if (!block.increment) this.#tar[ap] = block.address;
-    else this.#tar[ap] = incremented(block.address + sizeBytes - block.width, block.width);
+    if (outcome.kind === "lost") return outcome; // No answer: nobody can say how far TAR got.
+    if (outcome.kind !== "ok") this.#tar.set(ap, outcome.address >>> 0);
+    else if (!block.increment) this.#tar.set(ap, block.address);
+    else this.#tar.set(ap, incremented(block.address + sizeBytes - block.width, block.width));
     return outcome;
   }
 
   /** A fault that a script made up: it leaves the same traces as a real one. */
   raiseStickyError(ap: number, address: number): void {
     this.#ctrlStat |= ctrlStat.stickyError;
-    this.#tar[ap] = address;
+    this.#tar.set(ap, address);
   }
 
   #noteFault(outcome: BusOutcome): BusOutcome {
@@ -163,7 +183,7 @@ export class VirtualDap {
 
   /** Address of DRW, or of the word a banked data register stands for; undefined for other registers. */
   #dataAddress(ap: number, register: number): number | undefined {
-    const tar = this.#tar[ap] ?? 0;
+    const tar = this.#tar.get(ap) ?? 0;
     if (register === 0x0c) return tar;
     return register >= 0x10 && register <= 0x1c ? ((tar & ~0xf) >>> 0) + (register - 0x10) : undefined;
   }
@@ -173,7 +193,12 @@ export class VirtualDap {
     const into = new Uint8Array(4);
     const lane = width === 4 ? 0 : address % 4;
     const outcome = this.#noteFault(
-      this.#chip.bus.read(ap, address - (address % width), into.subarray(lane, lane + width), width),
+      this.#chip.bus.read(
+        this.#ownMaster(ap),
+        address - (address % width),
+        into.subarray(lane, lane + width),
+        width,
+      ),
     );
     if (outcome.kind !== "ok") return { kind: outcome.kind };
     this.#advance(ap, increment, width);
@@ -185,20 +210,27 @@ export class VirtualDap {
     const width = this.#width(ap, increment);
     const lane = width === 4 ? 0 : address % 4;
     const data = fromWords([value]).subarray(lane, lane + width);
-    const outcome = this.#noteFault(this.#chip.bus.write(ap, address - (address % width), data, width));
+    const outcome = this.#noteFault(
+      this.#chip.bus.write(this.#ownMaster(ap), address - (address % width), data, width),
+    );
     if (outcome.kind !== "ok") return { kind: outcome.kind };
     this.#advance(ap, increment, width);
     return { kind: "ok", value: 0, stallMs: outcome.stallMs };
   }
 
+  /** A transaction through DRW or a banked register has the attributes of CSW. */
+  #ownMaster(ap: number): BusMaster {
+    return this.#master(ap, (this.#csw.get(ap) ?? 2) & 0xffffff00);
+  }
+
   #width(ap: number, isDrw: boolean): AccessWidth {
-    const size = (this.#csw[ap] ?? 2) & csw.sizeMask;
+    const size = (this.#csw.get(ap) ?? 2) & csw.sizeMask;
     return !isDrw || size >= 2 ? 4 : size === 1 ? 2 : 1;
   }
 
   #advance(ap: number, increment: boolean, width: number): void {
-    const single = ((this.#csw[ap] ?? 0) & csw.single) !== 0;
-    if (increment && single) this.#tar[ap] = incremented(this.#tar[ap] ?? 0, width);
+    const single = ((this.#csw.get(ap) ?? 2) & csw.single) !== 0;
+    if (increment && single) this.#tar.set(ap, incremented(this.#tar.get(ap) ?? 0, width));
   }
 
   #value(value: number): DapAccess {

@@ -2,7 +2,7 @@ import { createECDH, createHmac } from "node:crypto";
 import { asciiBytes, concatBytes } from "../../src/bytes/bytes.ts";
 import { sha256 } from "../../src/bytes/digest.ts";
 import { fromHex, toHex } from "../../src/bytes/hex.ts";
-import type { ChipModel } from "./chips.ts";
+import type { ChipModel } from "./models/model.ts";
 
 /** Order of the group of P-256 (SEC 2, 2.4.2). */
 const order = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n;

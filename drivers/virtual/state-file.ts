@@ -14,7 +14,7 @@ import {
 } from "node:fs";
 import { asciiText, equalBytes } from "../../src/bytes/bytes.ts";
 import { StationError } from "../../src/errors/station-error.ts";
-import type { ChipModel } from "./chips.ts";
+import type { ChipModel } from "./models/model.ts";
 import { ChipStore } from "./store.ts";
 import { stateHeader, storeLayout } from "./store-layout.ts";
 

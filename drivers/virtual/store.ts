@@ -1,6 +1,4 @@
-import { type StoreLayout, type WordName, wordNames } from "./store-layout.ts";
-
-const indexOfWord: ReadonlyMap<WordName, number> = new Map(wordNames.map((name, index) => [name, index]));
+import type { StoreLayout, WordName } from "./store-layout.ts";
 
 /** Takes over every mutation, e.g. into a file. `bytes` is only valid during the call. */
 export type StoreSink = (offset: number, bytes: Uint8Array) => void;
@@ -64,7 +62,9 @@ export class ChipStore {
   }
 
   #wordOffset(name: WordName): number {
-    return this.layout.words.offset + 4 * (indexOfWord.get(name) ?? 0);
+    const index = this.layout.indexOfWord.get(name);
+    if (index === undefined) throw new RangeError(`no word ${name}`);
+    return this.layout.words.offset + 4 * index;
   }
 
   /** Hands a stretch of a region that has changed to the sink. */

@@ -37,7 +37,8 @@ export const commandTable: readonly CommandEntry[] = [
   },
   {
     command: "package <action> [file] [other]",
-    describe: "build | inspect | verify | diff: secure images; inspect shows any key or certificate file",
+    describe:
+      "build | inspect | verify | diff: secure images; rsse: a development RSSe binary; inspect shows any key or certificate file",
     load: () => import("./commands/package.ts"),
   },
   {
@@ -95,6 +96,11 @@ export const commandTable: readonly CommandEntry[] = [
     command: "abort",
     describe: "end a pending install: erase and open the part",
     load: () => import("./commands/abort.ts"),
+  },
+  {
+    command: "prepare",
+    describe: "make a part ready for a secure install: protections, option bytes, flash",
+    load: () => import("./commands/prepare.ts"),
   },
   {
     command: "regress",

@@ -4,7 +4,8 @@ import { hex32, hexNumber } from "../bytes/hex.ts";
 import { catalogue } from "../errors/catalogue.ts";
 import type { CatalogueEntry } from "../errors/entry.ts";
 import { rows, type State, stateTitles, toMermaid, transitions } from "../install/machine.ts";
-import { type Fact, listFacts } from "../target/evidence.ts";
+import { versionText } from "../install/preflight-family.ts";
+import { assumedFacts, type Fact, listFacts } from "../target/evidence.ts";
 import { manifestSchema } from "../target/manifest.ts";
 import type { DeviceManifest, EvidenceLevel } from "../target/manifest-types.ts";
 import { loadManifests } from "./manifests.ts";
@@ -95,8 +96,30 @@ function devicesPage(manifests: readonly DeviceManifest[]): string {
     "",
     "Everything below is proved on the virtual bench. No real part has confirmed any of it yet.",
     "",
+    "`regress` opens the part again by option writes; where it says debug authentication, only an authenticated request",
+    "does once the part has left Open. `assumed` counts the facts of an install over SWD that nobody has published.",
+    "",
+    "| device | parts | secure install over SWD | regress | installed with | needs at least | assumed |",
+    "|---|---|---|---|---|---|---|",
+    ...manifests.map(deviceRow),
+    "",
     ...manifests.flatMap(deviceSection),
   ].join("\n");
+}
+
+function deviceRow(manifest: DeviceManifest): string {
+  const { device, sfi, rdp } = manifest;
+  const versions = sfi.minimumVersions.map(({ what, minimum }) => `${what} ${versionText(what, minimum)}`);
+  const assumed = assumedFacts(manifest, "sfi.rss").length;
+  return `| ${[
+    hexNumber(device.id, 3),
+    device.name,
+    sfi.rss === undefined ? "no: bootloader only" : "yes, on the virtual bench",
+    rdp.regression.by === "options" ? "option writes" : "debug authentication",
+    sfi.rss === undefined ? "" : sfi.rsse === undefined ? "RSS" : `RSSe of ${sfi.rsse.family}`,
+    versions.join(", ") || "nothing known",
+    sfi.rss === undefined ? "" : String(assumed),
+  ].join(" | ")} |`;
 }
 
 function deviceSection(manifest: DeviceManifest): string[] {
@@ -107,7 +130,7 @@ function deviceSection(manifest: DeviceManifest): string[] {
     "",
     `${device.core}; flash ${flash.banks.map(({ address, sectors }) => `${hex32(address)} ${sectors} × ${flash.sectorBytes / 1024} KiB`).join(" and ")}, programmed ${flash.wordBytes} bytes at a time.`,
     "",
-    `- package protocol versions: ${sfi.protocolVersions.join(", ")}; product ids ${sfi.productIds.join(", ")}`,
+    `- package protocol versions: ${sfi.protocolVersions.join(", ")}; product ids ${sfi.productIds.join(", ") || "not published"}`,
     `- RAM for one part of a package: ${hexNumber(sfi.ramSizeBytes)}`,
     `- facts: ${levels.map((level) => `${counts[level]} ${level}`).join(", ")}`,
     "",

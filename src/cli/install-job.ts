@@ -14,6 +14,7 @@ import { remoteSource, remoteSourceFiles, remoteSourceTexts } from "./license-so
 import { ledgerOf, licenseDirOf, licensingInputs, licensingSettings } from "./licensing.ts";
 import { findManifest, loadManifests } from "./manifests.ts";
 import { type PackageKey, readExpectation, readPackageFile, readPackageKey } from "./package-files.ts";
+import { readRsseFile } from "./rsse-file.ts";
 import { runInstallCommand } from "./run-install-command.ts";
 import { clockKilohertz, connectMode } from "./target.ts";
 
@@ -50,6 +51,8 @@ export async function runJob(args: Arguments, context: CommandContext, run: JobR
         job: {
           package: pkg,
           expectation,
+          rsse: await readRsseFile(args),
+          allowPermanent: args["allow-permanent"] === true,
           deviceId,
           connectMode: connectMode(args, "hot-plug"),
           clockKilohertz: clockKilohertz(args),
@@ -103,26 +106,37 @@ async function licenseSourceOf(
 
 /** Options that make the same job again, with file names made absolute. Names of secret files, never their content. */
 function jobInputs(args: Arguments, context: CommandContext): Readonly<Record<string, unknown>> {
-  const files = ["package", "license", "key", "nonce", "expect", "pin-file", "certificate-ca", ...remoteSourceFiles].flatMap(
-    (name) => {
-      const value = textOption(args, name);
-      return value === undefined ? [] : [[name, resolve(value)] as const];
-    },
-  );
+  const files = [
+    "package",
+    "license",
+    "key",
+    "nonce",
+    "expect",
+    "rsse",
+    "pin-file",
+    "certificate-ca",
+    ...remoteSourceFiles,
+  ].flatMap((name) => {
+    const value = textOption(args, name);
+    return value === undefined ? [] : [[name, resolve(value)] as const];
+  });
   return {
     ...Object.fromEntries(files),
     "expect-firmware": textList(args, "expect-firmware").map((text) => resolve(text)),
     "development-license": args["development-license"] === true,
     "allow-assumed": args["allow-assumed"] === true,
+    "allow-permanent": args["allow-permanent"] === true,
     "license-dir": licenseDirOf(args, context),
     ledger: ledgerOf(args, context, licenseDirOf(args, context)),
     "strict-counter": args["strict-counter"] === true,
     "product-id": textList(args, "product-id"),
     ...Object.fromEntries(
-      ["device", "clock", "mode", "approve", "site", "hsm", ...licensingInputs, ...remoteSourceTexts].flatMap((name) => {
-        const value = textOption(args, name);
-        return value === undefined ? [] : [[name, value] as const];
-      }),
+      ["device", "clock", "mode", "approve", "site", "hsm", ...licensingInputs, ...remoteSourceTexts].flatMap(
+        (name) => {
+          const value = textOption(args, name);
+          return value === undefined ? [] : [[name, value] as const];
+        },
+      ),
     ),
     probe: probeSelectors(args, context.env),
   };

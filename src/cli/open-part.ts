@@ -25,9 +25,8 @@ export async function openPart(
     const { identity, probe, debug, clock } = target;
     const { manifest, variant } = identity;
     const before = await target.readOptionBytes();
-    if (readSecurityState(manifest, variant, before).rdpLevel === 2) {
-      throw StationError.of("READOUT_PROTECTED", { level: 2 });
-    }
+    const security = readSecurityState(manifest, variant, before);
+    if (security.rdpLevel === 2) throw StationError.of("READOUT_PROTECTED", { level: security.rdpName });
     const wanted = defaultOptionBytes(manifest, variant);
     requireApproval({ uid: identity.uid, open: why }, probe.identity, textOption(args, "approve"));
     const after = await regress(debug, clock, manifest, variant, wanted, { signal: context.signal });

@@ -2,7 +2,7 @@ import { connectDebug } from "../dap/connect.ts";
 import type { DebugSession } from "../dap/session.ts";
 import { StationError } from "../errors/station-error.ts";
 import type { Clock, Probe } from "../ports/index.ts";
-import { identifyTarget, type TargetIdentity } from "../target/identify.ts";
+import { coreAps, identifyTarget, type TargetIdentity } from "../target/identify.ts";
 import type { OptionBytes } from "../target/option-bytes.ts";
 import { readOptionBytes } from "../target/option-controller.ts";
 import { numberOption, oneProbeSelector, textOption } from "./arguments.ts";
@@ -40,7 +40,7 @@ export async function withTarget<T>(
       const debug = await connectDebug(probe, bench.clock, {
         mode: connectMode(args, fallbackMode),
         clockKilohertz: clockKilohertz(args),
-        ap: manifests[0]?.identity.coreAp ?? 0,
+        ap: coreAps(manifests),
       });
       const identity = await identifyTarget(debug, manifests);
       return await work({

@@ -11,8 +11,8 @@ export type ConnectMode = "normal" | "hot-plug" | "under-reset";
 export interface ConnectOptions {
   readonly mode: ConnectMode;
   readonly clockKilohertz: number;
-  /** Access port of the core. */
-  readonly ap: number;
+  /** Access port of the core; of several the first behind which a core answers. */
+  readonly ap: number | readonly number[];
   /**
    * normal: halt the core (default true). hot-plug never halts, whatever this says; under-reset always does.
    */
@@ -43,12 +43,51 @@ export async function connectDebug(
       ? await enterUnderReset(probe)
       : { port: await probe.enterSwd(), inReset: false };
   const dpidr = await initDebugPort(probe, port, clock);
-  await port.openAp(options.ap);
-  const session = createSession({ probe, clock, ap: options.ap, actualKilohertz, port, dpidr });
+  const ap = await openCoreAp(port, typeof options.ap === "number" ? [options.ap] : options.ap);
+  const session = createSession({ probe, clock, ap, actualKilohertz, port, dpidr });
   if (inReset) await catchReset(session, clock);
   else if (options.mode === "under-reset") await resetAndHalt(session, clock);
   else if (options.mode === "normal" && options.halt !== false) await haltCore(session.memory(), clock);
   return session;
+}
+
+/** CPUID bits 31:24: implementer Arm (Armv7-M and Armv8-M reference manuals). */
+const implementerArm = 0x41;
+
+/**
+ * Opens the access port of the core. Families have it at different numbers, and the device is not known yet; behind
+ * the right one CPUID reads as an Arm core. Of a part that hides its core (closed, or held in reset) the first access
+ * port that opens is kept.
+ */
+async function openCoreAp(port: DebugPort, candidates: readonly number[]): Promise<number> {
+  const [first = 0, ...others] = candidates;
+  if (others.length === 0) {
+    await port.openAp(first);
+    return first;
+  }
+  let opened: number | undefined;
+  let refusal: unknown;
+  for (const ap of candidates) {
+    try {
+      await port.openAp(ap);
+      opened ??= ap;
+      if (await hasCore(port, ap)) return ap;
+    } catch (thrown) {
+      if (!isLinkTrouble(thrown)) throw thrown;
+      refusal ??= thrown;
+    }
+  }
+  if (opened === undefined) throw refusal;
+  return opened;
+}
+
+async function hasCore(port: DebugPort, ap: number): Promise<boolean> {
+  try {
+    return (await port.memory(ap).readWord(core.CPUID)) >>> 24 === implementerArm;
+  } catch (thrown) {
+    if (isLinkTrouble(thrown)) return false;
+    throw thrown;
+  }
 }
 
 /**

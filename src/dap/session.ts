@@ -20,6 +20,8 @@ export interface DebugSession {
   readonly ap: number;
   /** The debug port of the latest attach. */
   readonly port: DebugPort;
+  /** Makes another access port the core's and opens it, once it is known which device this is. */
+  useAp(ap: number): Promise<void>;
   /** Memory behind an access port (the core's unless told) of the latest attach. Ask again after a reattach. */
   memory(ap?: number, csw?: number): Memory;
   /**
@@ -45,8 +47,8 @@ const slowestKilohertz = 200;
 
 /** A session on a debug port that is initialized and whose access port is open. */
 export function createSession(attachment: Attachment): DebugSession {
-  const { probe, clock, ap } = attachment;
-  let { port, dpidr, actualKilohertz } = attachment;
+  const { probe, clock } = attachment;
+  let { ap, port, dpidr, actualKilohertz } = attachment;
 
   async function attach(): Promise<void> {
     const entered = await probe.enterSwd();
@@ -54,6 +56,12 @@ export function createSession(attachment: Attachment): DebugSession {
     await entered.openAp(ap);
     port = entered;
     dpidr = identified;
+  }
+
+  async function useAp(other: number): Promise<void> {
+    if (other === ap) return;
+    await port.openAp(other);
+    ap = other;
   }
 
   async function slowDown(): Promise<void> {
@@ -91,7 +99,9 @@ export function createSession(attachment: Attachment): DebugSession {
 
   return {
     probe,
-    ap,
+    get ap() {
+      return ap;
+    },
     get dpidr() {
       return dpidr;
     },
@@ -102,6 +112,7 @@ export function createSession(attachment: Attachment): DebugSession {
       return port;
     },
     memory: (otherAp = ap, csw) => port.memory(otherAp, csw),
+    useAp,
     reattach,
   };
 }

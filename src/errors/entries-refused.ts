@@ -27,9 +27,80 @@ export const refusedEntries = {
   },
   READOUT_PROTECTED: {
     ...refused,
-    message: "the part is at RDP level {level}; a secure install over SWD needs level 0",
-    cause: "At level 1 the user flash cannot be reached over the debug port; level 2 is permanent.",
+    message: "the part is at {level}; this needs the part open",
+    cause:
+      "At RDP level 1 the user flash cannot be reached over the debug port, level 2 is permanent; a product state other than Open has its own limits.",
     remedy: "Level 1: `sfi regress` erases the part and opens it. Level 2: the part cannot be changed.",
+  },
+  RSSE_MISSING: {
+    ...refused,
+    message: "{device} is installed with an RSSe binary, and none was given",
+    cause: "On this family the host loads ST's RSS extension to RAM before it can ask for anything.",
+    remedy:
+      "Give the binary of the device's family with --rsse (X-CUBE-RSSE, or the RSSe folder of STM32CubeProgrammer).",
+  },
+  RSSE_WRONG: {
+    ...refused,
+    message: "the RSSe binary {name} is not for this part: {detail}",
+    cause:
+      'RSS starts only a binary of its own family; another one is refused after the license is spent ("Cannot launch RSSe").',
+    remedy: "Take the binary of the device's family and current version.",
+  },
+  VERSION_TOO_OLD: {
+    ...refused,
+    message: "this board cannot work: its {what} is {actual}, needed is {minimum} or later ({why})",
+    cause:
+      "An install would fail on it after the license is spent. The version is fixed in the part when it leaves the factory.",
+    remedy: "Use a board with a newer part.",
+    retry: "no",
+  },
+  OPTION_PRECONDITION: {
+    ...refused,
+    message: "{field} is {actual}; a secure install begins with {needed} ({why})",
+    cause: "The part is not as AN5054 asks for at the beginning of an install.",
+    remedy: "`sfi prepare`",
+  },
+  END_OPTIONS_CONTRADICT: {
+    ...refused,
+    message:
+      "the package sets {field} to {value}, which cannot be the end of a secure install on this part ({why})",
+    cause: "RSS refuses such option bytes, after the license is spent.",
+    remedy: "Build the package again with other option bytes.",
+    retry: "no",
+  },
+  CLOSES_FOR_GOOD: {
+    ...refused,
+    message: "the package closes the part ({state}) and brings no debug-authentication object",
+    cause: "Without such an object in the image the part can never be opened again (AN5054).",
+    remedy: "Add the object to the image (--ob-keys), or say with --allow-permanent that this is meant.",
+  },
+  OPTION_ORDER_REFUSED: {
+    ...refused,
+    message: "option bytes not written: {detail}",
+    cause: "In this order the part would lock, or not take the change.",
+    remedy: "Write them in the order the message says; `sfi regress` and `sfi prepare` know it.",
+  },
+  SFI_NOT_OVER_SWD: {
+    ...refused,
+    message: "{device} has no secure install over SWD",
+    cause: "Its secure install runs in the bootloader (AN5054, AN2606): over UART, USB DFU, SPI or I2C.",
+    remedy:
+      "Use the bootloader's interfaces for this part; inspect, options, flash and regress work over SWD.",
+    retry: "no",
+  },
+  REGRESSION_NEEDS_AUTHENTICATION: {
+    ...refused,
+    message: "the part is in {state}; only debug authentication can open it",
+    cause:
+      "Parts with a product state take no option write that leads back to Open; the request must be authenticated (AN6008).",
+    remedy: "Open it by debug authentication with its password or certificate, then run the command again.",
+  },
+  REGRESSION_LOCKED: {
+    ...refused,
+    message: "{lock} is set: going back from RDP level 1 needs the OEM key",
+    cause:
+      "A key was provisioned on this part; without it a regression is refused, and raising RDP would lock the part (RM0456).",
+    remedy: "Give the part its OEM key first.",
   },
   PROTECTION_ACTIVE: {
     ...refused,

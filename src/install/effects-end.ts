@@ -1,4 +1,5 @@
 import { hex32, hexNumber } from "../bytes/hex.ts";
+import { requestSystemReset } from "../dap/core.ts";
 import { asStationError, isStationError, StationError } from "../errors/station-error.ts";
 import { firstNotBlank, verifyFlash } from "../target/flash.ts";
 import {
@@ -9,14 +10,16 @@ import {
 } from "../target/option-bytes.ts";
 import { readOptionBytes } from "../target/option-controller.ts";
 import { regress } from "../target/regress.ts";
+import { rssOf } from "../target/rss.ts";
 import { readSecurityState } from "../target/security.ts";
-import { expectedOptionBytes } from "./expectation.ts";
+import { expectedOptionBytes, expectsClosedPort } from "./expectation.ts";
 import type { EventOf } from "./machine.ts";
 import { type InstallSession, need, type Proof } from "./session.ts";
 
 /** verifying: option bytes against the expectation, flash against the firmware. Only what was compared is proved. */
 export async function verifyEndState(session: InstallSession): Promise<EventOf<"verifying">> {
   const { debug, identity } = need(session.found, "the chip");
+  if (!(await loadEndState(session))) return "closed";
   const optionBytes = await readOptionBytes(debug.memory(), identity.manifest, identity.variant);
   const proofs = [proveOptionBytes(session, optionBytes), await proveFlash(session, optionBytes)];
   session.proofs.push(...proofs);
@@ -37,6 +40,35 @@ export async function verifyEndState(session: InstallSession): Promise<EventOf<"
   if (missing === undefined) return "matches";
   session.noteError(StationError.of("END_STATE_UNPROVEN", { detail: missing }), "verifying");
   return "unproven";
+}
+
+/**
+ * Where the package's option bytes come into force only with a reset, requests it and waits for the part. A part that
+ * its option bytes close does not come back: that is the end it should have, after RSS said that all areas are in.
+ * @returns false when the part has closed, as expected
+ * @throws CONTACT_LOST when it should have come back
+ */
+async function loadEndState(session: InstallSession): Promise<boolean> {
+  const { debug, identity } = need(session.found, "the chip");
+  const { manifest } = identity;
+  if (!rssOf(manifest).completion.endsWithReset) return true;
+  const timeoutMs = manifest.sfi.deadlines.reattachMs;
+  await requestSystemReset(debug.memory());
+  try {
+    await debug.reattach({ timeoutMs, signal: session.ports.signal });
+    return true;
+  } catch (thrown) {
+    if (!isStationError(thrown, "TARGET_NO_ANSWER", "TARGET_LINK_LOST")) throw thrown;
+    const { expectation } = session.job;
+    const closes = expectation !== undefined && expectsClosedPort(expectation, manifest);
+    if (!closes || !session.rssAccepted) {
+      throw StationError.of("CONTACT_LOST", { state: "verifying", timeoutMs }, { cause: thrown });
+    }
+    const by = `the debug port closed, as ${expectation.source} says it should; RSS had accepted every area`;
+    session.proofs.push({ claim: "option bytes are as expected", result: "not-readable", by });
+    await session.ports.recorder.record("step_end", { state: "verifying", closed: true, by });
+    return false;
+  }
 }
 
 /**
@@ -73,7 +105,7 @@ async function proveFlash(session: InstallSession, optionBytes: OptionBytes): Pr
   const security = readSecurityState(manifest, variant, optionBytes);
   const closed = [...security.pcropAreas, ...security.secureAreas].map(({ name }) => name);
   if (security.rdpLevel !== 0 || closed.length > 0) {
-    const why = security.rdpLevel !== 0 ? `RDP level ${security.rdpLevel}` : closed.join(", ");
+    const why = security.rdpLevel !== 0 ? security.rdpName : closed.join(", ");
     return { claim: flashClaim, result: "not-readable", by: `${why}; RSS checked every area's tag` };
   }
   const firmware = session.job.expectation?.firmware;
@@ -125,7 +157,8 @@ async function putBack(session: InstallSession, state: "restoring" | "aborting")
   const original = need(session.originalOptionBytes, "the original option bytes");
   await session.ports.recorder.record("step_begin", { state, intent: "restore" });
   try {
-    await regress(debug, session.ports.clock, manifest, variant, original);
+    const keepFlash = state === "restoring";
+    await regress(debug, session.ports.clock, manifest, variant, original, { keepFlash });
   } catch (thrown) {
     const error = asStationError(thrown);
     const reason = session.error;

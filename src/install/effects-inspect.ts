@@ -3,12 +3,14 @@ import { connectDebug } from "../dap/connect.ts";
 import { isStationError, StationError } from "../errors/station-error.ts";
 import { partsOf } from "../package/sfi-verify.ts";
 import type { Probe } from "../ports/index.ts";
-import { identifyTarget } from "../target/identify.ts";
+import { coreAps, identifyTarget } from "../target/identify.ts";
 import { readOptionBytes } from "../target/option-controller.ts";
 import { readCertificate } from "../target/rss.ts";
 import type { EventOf } from "./machine.ts";
 import { planInstall } from "./plan.ts";
 import { certificateFindings, chipFindings, licenseFindings, packageFindings } from "./preflight.ts";
+import { rsseWarnings } from "./preflight-family.ts";
+import { loadRsse } from "./rsse.ts";
 import { type InstallSession, need } from "./session.ts";
 
 /** Below this the part's flash cannot be trusted; OpenOCD warns at the same level. */
@@ -43,7 +45,9 @@ export async function planJob(session: InstallSession): Promise<EventOf<"planned
     });
   }
   const parts = partsOf(job.package);
-  const plan = planInstall(job, identity.manifest, parts);
+  // The plan is made from the device's data as a whole, not from what fits this part, so that `sfi plan` makes the same.
+  const device = ports.manifests.find((each) => each.device.id === identity.deviceId) ?? identity.manifest;
+  const plan = planInstall(job, device, parts);
   session.found = { debug, identity, parts, plan };
   await ports.recorder.record("step_end", {
     state: "planned",
@@ -59,7 +63,8 @@ export async function planJob(session: InstallSession): Promise<EventOf<"planned
     },
     plan: { digest: plan.digest, pointOfNoReturn: plan.pointOfNoReturn, assumedFacts: plan.assumedFacts },
   });
-  for (const message of plan.warnings) await ports.recorder.record("warning", { message });
+  const warnings = [...plan.warnings, ...rsseWarnings(job.rsse, identity.manifest)];
+  for (const message of warnings) await ports.recorder.record("warning", { message });
   return "connected";
 }
 
@@ -73,13 +78,13 @@ async function checkVoltage(probe: Probe): Promise<void> {
 /** Connects; when resuming, RSS may still be at work with the port closed, so silence is waited out. */
 async function connect(session: InstallSession, probe: Probe) {
   const { job, ports } = session;
-  const manifest = need(ports.manifests[0], "device data");
   const options = {
     mode: job.connectMode,
     clockKilohertz: job.clockKilohertz,
-    ap: manifest.identity.coreAp,
+    ap: coreAps(ports.manifests),
   } as const;
-  const deadlineMs = ports.clock.monotonicMs() + manifest.sfi.deadlines.rssMs;
+  const rssMs = Math.max(...ports.manifests.map(({ sfi }) => sfi.deadlines.rssMs));
+  const deadlineMs = ports.clock.monotonicMs() + rssMs;
   for (;;) {
     try {
       return await connectDebug(probe, ports.clock, options);
@@ -117,6 +122,7 @@ export async function inspectChip(session: InstallSession): Promise<EventOf<"ins
 
   const findings = [...packageFindings(session), ...(await chipFindings(session, optionBytes))];
   if (findings.length === 0) {
+    await loadRsse(session);
     const certificate = await readCertificate(debug, ports.clock, manifest);
     session.certificate = certificate;
     findings.push(...certificateFindings(certificate, session));

@@ -4,14 +4,21 @@ import { obtainLicense } from "../license/broker.ts";
 import type { FieldValues } from "../target/manifest-types.ts";
 import { applyFields, presentFields } from "../target/option-bytes.ts";
 import { readOptionBytes, writeOptionBytes } from "../target/option-controller.ts";
-import { readCertificate, readRssVersion } from "../target/rss.ts";
+import { readCertificate, readRssVersion, rssOf } from "../target/rss.ts";
 import type { EventOf } from "./machine.ts";
+import { loadRsse } from "./rsse.ts";
 import { type InstallSession, need } from "./session.ts";
 
-/** certified: "activating security" and "setting write mode to SFI" (AN5054 figure 63). */
+/**
+ * certified: "activating security" and "setting write mode to SFI" (AN5054 figure 63); on parts with TrustZone first
+ * TrustZone and the boot from RSS, then RDP level 0.5 (AN5054 3.3, log in community.st.com thread 762267).
+ */
 export async function activateSecurity(session: InstallSession): Promise<EventOf<"certified">> {
-  const { rss } = need(session.found, "the chip").identity.manifest.sfi;
-  await changeOptionBytes(session, "certified", { ...rss.activation, ...rss.writeMode });
+  const { activation, writeMode, oneWrite } = rssOf(need(session.found, "the chip").identity.manifest);
+  const groups = oneWrite ? [{ ...activation, ...writeMode }] : [activation, writeMode];
+  for (const fields of groups) {
+    if (Object.keys(fields).length > 0) await changeOptionBytes(session, "certified", fields);
+  }
   return "optionBytesSet";
 }
 
@@ -31,7 +38,7 @@ export async function changeOptionBytes(
   const wanted = applyFields(manifest, variant, now, presentFields(manifest, variant, fields));
   await session.ports.recorder.record("step_begin", { state, intent: "option-bytes", fields });
   session.optionBytesChanged = true;
-  const { changed } = await writeOptionBytes(memory, session.ports.clock, manifest, variant, wanted);
+  const { changed } = await writeOptionBytes(debug, session.ports.clock, manifest, variant, wanted);
   await session.ports.recorder.record("step_end", { state, changed });
 }
 
@@ -40,6 +47,7 @@ export async function askRss(session: InstallSession): Promise<EventOf<"armed">>
   const { debug, identity } = need(session.found, "the chip");
   const { clock, recorder } = session.ports;
   try {
+    await loadRsse(session);
     const version = await readRssVersion(debug, clock, identity.manifest);
     const certificate = await readCertificate(debug, clock, identity.manifest);
     if (!equalBytes(certificate, need(session.certificate, "the certificate"))) {

@@ -2,25 +2,28 @@ import { equalBytes } from "../bytes/bytes.ts";
 import { hex32 } from "../bytes/hex.ts";
 import { requestSystemReset, resumeCore } from "../dap/core.ts";
 import { isStationError, StationError } from "../errors/station-error.ts";
+import { rssOf } from "../target/rss.ts";
 import { changeOptionBytes } from "./effects-prepare.ts";
-import { expectedRdpLevel } from "./expectation.ts";
+import { expectsClosedPort } from "./expectation.ts";
 import type { EventOf } from "./machine.ts";
+import { loadRsse } from "./rsse.ts";
 import { type InstallSession, need } from "./session.ts";
 import { currentPart, stagedBlocks, storedLicense } from "./staging.ts";
 
-/** licensed: license, image header, areas and their wrapper to RAM; completion words cleared; all of it read back. */
+/** licensed: the RSSe binary where there is one, license, image header, areas and their wrapper to RAM; completion words cleared; all of it read back. */
 export async function stagePart(session: InstallSession): Promise<EventOf<"licensed">> {
   const { debug, identity } = need(session.found, "the chip");
   session.license ??= await storedLicense(session);
   const part = currentPart(session);
   const memory = debug.memory();
+  await loadRsse(session);
   for (const { address, data } of stagedBlocks(session, part)) {
     await memory.write(address, data);
     if (!equalBytes(await memory.read(address, data.length), data)) {
       throw StationError.of("RAM_VERIFY_FAILED", { address: hex32(address) });
     }
   }
-  const { completion } = identity.manifest.sfi.rss;
+  const { completion } = rssOf(identity.manifest);
   await memory.batch([
     { kind: "write", address: completion.statusAddress, value: completion.pending },
     { kind: "write", address: completion.valueAddress, value: completion.pending },
@@ -37,7 +40,7 @@ export async function stagePart(session: InstallSession): Promise<EventOf<"licen
 /** staged: announce the start, set the trigger, reset. From the reset on RSS owns the chip. */
 export async function startRss(session: InstallSession): Promise<EventOf<"staged">> {
   const { debug, identity } = need(session.found, "the chip");
-  const { trigger } = identity.manifest.sfi.rss;
+  const { trigger } = rssOf(identity.manifest);
   await session.ports.recorder.record("step_begin", {
     state: "staged",
     intent: "trigger",
@@ -47,6 +50,7 @@ export async function startRss(session: InstallSession): Promise<EventOf<"staged
   await changeOptionBytes(session, "staged", trigger.fields);
   const memory = debug.memory();
   await resumeCore(memory);
+  for (const { address, value } of trigger.registers) await memory.writeWord(address, value);
   await requestSystemReset(memory);
   return "triggered";
 }
@@ -71,8 +75,8 @@ function noteLost(session: InstallSession, cause: StationError, timeoutMs: numbe
   const { expectation } = session.job;
   const { manifest } = need(session.found, "the chip").identity;
   const closes =
-    currentPart(session).last && expectation !== undefined && expectedRdpLevel(expectation, manifest) === 2;
-  const detail = "the part closed its debug port (RDP level 2), as its option bytes say it should";
+    currentPart(session).last && expectation !== undefined && expectsClosedPort(expectation, manifest);
+  const detail = "the part closed its debug port, as its option bytes say it should";
   session.noteError(
     closes
       ? StationError.of("END_STATE_UNPROVEN", { detail }, { cause, retry: "no" })

@@ -7,6 +7,7 @@ import { firstNotBlank } from "../target/flash.ts";
 import type { DeviceManifest, FieldValues, RssOutcome } from "../target/manifest-types.ts";
 import { fieldValue, type OptionBytes } from "../target/option-bytes.ts";
 import { readOptionBytes } from "../target/option-controller.ts";
+import { rssOf } from "../target/rss.ts";
 import type { EventOf } from "./machine.ts";
 import { type InstallSession, need } from "./session.ts";
 import { currentPart, type StagedBlock, stagedBlocks, storedLicense } from "./staging.ts";
@@ -90,7 +91,7 @@ async function observeResult(session: InstallSession): Promise<PartResult> {
 
 async function readCompletion(session: InstallSession): Promise<CompletionWords> {
   const { debug, identity } = need(session.found, "the chip");
-  const { completion } = identity.manifest.sfi.rss;
+  const { completion } = rssOf(identity.manifest);
   const [status, value] = await debug.memory().batch([
     { kind: "read", address: completion.statusAddress },
     { kind: "read", address: completion.valueAddress },
@@ -99,7 +100,7 @@ async function readCompletion(session: InstallSession): Promise<CompletionWords>
 }
 
 function outcomeOf(words: CompletionWords, manifest: DeviceManifest) {
-  const { completion } = manifest.sfi.rss;
+  const { completion } = rssOf(manifest);
   if (words.status === completion.pending && words.value === completion.pending) {
     return { kind: "pending", meaning: "not finished", known: true } as const;
   }
@@ -118,7 +119,7 @@ function securityMismatch(
   outcome: RssOutcome,
 ): string | undefined {
   const { manifest, variant } = need(session.found, "the chip").identity;
-  const expected: FieldValues = manifest.sfi.rss.securityState[outcome];
+  const expected: FieldValues = rssOf(manifest).securityState[outcome];
   const wrong = Object.entries(expected).flatMap(([name, value]) => {
     const actual = fieldValue(manifest, variant, optionBytes, name);
     return actual === value ? [] : [`${name} is ${actual ?? "missing"}, not ${value}`];
@@ -163,8 +164,8 @@ async function settleUnfinished(
     session.noteError(
       StationError.of("RSS_REJECTED", {
         part: part.number,
-        status: hex32(manifest.sfi.rss.completion.pending),
-        value: hex32(manifest.sfi.rss.completion.pending),
+        status: hex32(rssOf(manifest).completion.pending),
+        value: hex32(rssOf(manifest).completion.pending),
         meaning: "RSS did not run",
       }),
       "settling",

@@ -2,7 +2,7 @@ import { sha256Hex } from "../bytes/digest.ts";
 import type { Segment } from "../firmware/segments.ts";
 import type { DeviceManifest, RdpLevel } from "../target/manifest-types.ts";
 import { type OptionBytes, optionWordsFromCsv } from "../target/option-bytes.ts";
-import { rdpLevelOf } from "../target/security.ts";
+import { closesPort, rdpLevelOf } from "../target/security.ts";
 import { installVariant } from "./variants.ts";
 
 /** What the chip must hold after the install, as far as the station was told. */
@@ -32,6 +32,11 @@ export function createExpectation(parts: Omit<Expectation, "digest">): Expectati
  */
 export function expectedOptionBytes(expectation: Expectation, manifest: DeviceManifest): OptionBytes {
   return optionWordsFromCsv(manifest, expectation.optionWords);
+}
+
+/** True when the part's debug port will not answer once the expectation is met. */
+export function expectsClosedPort(expectation: Expectation, manifest: DeviceManifest): boolean {
+  return closesPort(manifest, installVariant(manifest), expectedOptionBytes(expectation, manifest));
 }
 
 /** The RDP level the part will be at when the expectation is met. */

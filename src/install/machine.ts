@@ -37,6 +37,7 @@ export const transitions = {
   },
   verifying: {
     matches: "installed",
+    closed: "installed",
     differs: "failed",
     unproven: "unknown",
     fault: "unknown",

@@ -1,6 +1,6 @@
 import { hexNumber } from "../bytes/hex.ts";
 import type { SfiRules } from "../package/sfi-verify.ts";
-import { flashRanges } from "../target/flash-layout.ts";
+import { bankBytes, banksOf, flashRanges } from "../target/flash-layout.ts";
 import type { TargetIdentity } from "../target/identify.ts";
 import type { DeviceManifest } from "../target/manifest-types.ts";
 import { installVariant } from "./variants.ts";
@@ -14,15 +14,21 @@ export function packageRules(
   chip?: Pick<TargetIdentity, "variant" | "flashSizeBytes">,
 ): SfiRules {
   const { flash, sfi } = manifest;
-  const wholeFlashBytes = flash.banks.reduce((sum, { sectors }) => sum + sectors * flash.sectorBytes, 0);
+  const variant = chip?.variant ?? installVariant(manifest);
+  const wholeFlashBytes = banksOf(manifest, variant).reduce(
+    (sum, bank) => sum + bankBytes(manifest, bank),
+    0,
+  );
+  const ranges = flashRanges(manifest, variant, chip?.flashSizeBytes ?? wholeFlashBytes);
+  const { trustZone } = manifest;
+  const secure =
+    trustZone === undefined
+      ? []
+      : ranges.map((range) => ({ ...range, address: range.address + trustZone.flashOffset }));
   return {
     device: hexNumber(manifest.device.id, 3),
     protocolVersions: sfi.protocolVersions,
-    flash: flashRanges(
-      manifest,
-      chip?.variant ?? installVariant(manifest),
-      chip?.flashSizeBytes ?? wholeFlashBytes,
-    ),
+    flash: [...ranges, ...secure],
     tokenAlignmentBytes: sfi.token.alignBytes,
     optionRowCount: sfi.csvRows.length,
     maximumPartSizeBytes: sfi.ramSizeBytes,

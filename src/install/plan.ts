@@ -4,7 +4,8 @@ import { areaName, type SfiPackage } from "../package/sfi.ts";
 import type { SfiPart } from "../package/sfi-verify.ts";
 import { assumedFacts } from "../target/evidence.ts";
 import type { DeviceManifest, FieldValues } from "../target/manifest-types.ts";
-import { type Expectation, expectedRdpLevel } from "./expectation.ts";
+import { rssOf } from "../target/rss.ts";
+import { type Expectation, expectedRdpLevel, expectsClosedPort } from "./expectation.ts";
 import { type State, stateTitles } from "./machine.ts";
 
 /**
@@ -81,7 +82,9 @@ export function planInstall(
 }
 
 function stepsBeforeLicense(manifest: DeviceManifest): Draft[] {
-  const { preconditions, rss } = manifest.sfi;
+  const { preconditions, rsse } = manifest.sfi;
+  const rss = rssOf(manifest);
+  const groups = [rss.activation, rss.writeMode].map(assignments).filter((text) => text !== "");
   return [
     {
       state: "planned",
@@ -91,19 +94,29 @@ function stepsBeforeLicense(manifest: DeviceManifest): Draft[] {
     {
       state: "inspected",
       kind: "read",
-      detail: `RDP level ${preconditions.rdpLevel}, no protected areas, blank flash, versions, certificate`,
+      detail: `${manifest.rdp.term} ${openName(manifest)}, no protected areas, blank flash, versions, certificate`,
     },
     {
       state: "certified",
       kind: "reversible",
-      detail: `option bytes ${assignments({ ...rss.activation, ...rss.writeMode })}`,
+      detail: `option bytes ${groups.join(rss.oneWrite ? " " : ", then ")}`,
     },
-    { state: "armed", kind: "read", detail: `RSS service table at ${hex32(rss.apiTable)}` },
+    {
+      state: "armed",
+      kind: "read",
+      detail: `${rsse === undefined ? "" : `RSSe binary to ${hex32(rsse.window.address)}, `}RSS service table at ${hex32(rss.apiTable)}`,
+    },
   ];
 }
 
+/** What the part calls the level an install begins at. */
+function openName({ rdp, sfi }: DeviceManifest): string {
+  const { rdpLevel } = sfi.preconditions;
+  return rdp.levels.find(({ level }) => level === rdpLevel)?.name ?? String(rdpLevel);
+}
+
 function stepsOfPart(part: SfiPart, manifest: DeviceManifest): Draft[] {
-  const { buffers, trigger, completion } = manifest.sfi.rss;
+  const { buffers, trigger, completion } = rssOf(manifest);
   const areas = part.areas.map((area) => areaName(area)).join(", ");
   return [
     {
@@ -147,9 +160,15 @@ function planWarnings(job: Pick<PlannedJob, "expectation">, manifest: DeviceMani
       "no expected end state (--expect): the run cannot end better than unproven, and a license is spent all the same",
     ];
   }
+  if (manifest.rdp.term === "product state") {
+    return expectsClosedPort(job.expectation, manifest)
+      ? ["the package closes the part: its end state cannot be read over SWD afterwards"]
+      : [];
+  }
   const level = expectedRdpLevel(job.expectation, manifest);
   const texts = {
     0: [],
+    0.5: [],
     1: [
       "the package sets RDP level 1: its flash cannot be read back afterwards (AN5054 3.3.1 asks for level 0 during SFI over SWD)",
     ],

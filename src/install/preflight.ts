@@ -9,9 +9,13 @@ import type { OptionBytes } from "../target/option-bytes.ts";
 import { readSecurityState } from "../target/security.ts";
 import { expectedOptionBytes } from "./expectation.ts";
 import { packageRules } from "./package-rules.ts";
+import { endFindings, preconditionFindings, rsseFindings, versionFindings } from "./preflight-family.ts";
 import { type InstallSession, need } from "./session.ts";
 
-/** What speaks against the package on this device, from its bytes alone. */
+/**
+ * What speaks against the job on this device, before anything is asked of the chip but its identity: the package, the
+ * option bytes it will set, the RSSe binary, the versions in the part.
+ */
 export function packageFindings(session: InstallSession): StationError[] {
   const { job } = session;
   const { identity } = need(session.found, "the chip");
@@ -22,9 +26,16 @@ export function packageFindings(session: InstallSession): StationError[] {
     } catch (error) {
       if (!(error instanceof StationError)) throw error;
       findings.push(error);
+      return findings;
     }
   }
-  return findings;
+  const { real } = need(session.probe, "the probe").identity;
+  return [
+    ...findings,
+    ...endFindings(job, identity.manifest),
+    ...rsseFindings(job.rsse, identity.manifest, real),
+    ...versionFindings(identity),
+  ];
 }
 
 /**
@@ -42,9 +53,9 @@ export async function chipFindings(
     return [StationError.of("DEVICE_NO_SECURITY", { device: `${manifest.device.name} (${variant.name})` })];
   }
   const security = readSecurityState(manifest, variant, optionBytes);
-  const findings: StationError[] = [];
+  const findings: StationError[] = preconditionFindings(identity, optionBytes);
   if (security.rdpLevel !== preconditions.rdpLevel) {
-    return [StationError.of("READOUT_PROTECTED", { level: security.rdpLevel })];
+    return [StationError.of("READOUT_PROTECTED", { level: security.rdpName })];
   }
   if (security.sfiPending) {
     findings.push(
@@ -75,11 +86,12 @@ export function certificateFindings(certificate: Uint8Array, session: InstallSes
   const { identity } = need(session.found, "the chip");
   const { productIds } = identity.manifest.sfi;
   const { productId } = parseCertificate(certificate, "the chip's certificate");
-  if (productIds.includes(productId)) return [];
+  const device = hexNumber(identity.deviceId, 3).slice(2);
+  if (productIds.length === 0 ? productId.startsWith(device) : productIds.includes(productId)) return [];
   return [
     StationError.of("DEVICE_WRONG", {
       actual: `product ${productId}`,
-      expected: `product ${productIds.join(" or ")} of device ${hexNumber(identity.deviceId, 3)}`,
+      expected: `product ${productIds.join(" or ") || `${device}…`} of device ${hexNumber(identity.deviceId, 3)}`,
     }),
   ];
 }

@@ -12,16 +12,29 @@ import type { ResumePoint } from "./resume.ts";
 
 /** What is to be done: everything the operator decided. */
 export interface InstallJob extends PlannedJob {
+  /** The RSS extension binary, for the families that install with one. */
+  readonly rsse?: RsseInput | undefined;
   /** Device id the operator demands; undefined takes what is attached. */
   readonly deviceId: number | undefined;
   readonly connectMode: "normal" | "hot-plug" | "under-reset";
   readonly clockKilohertz: number;
+  /** The part may end closed with nothing in it that could ever open it. */
+  readonly allowPermanent?: boolean | undefined;
   /** Consent to act on assumed facts on a real part. */
   readonly allowAssumed: boolean;
   /** Digest of the plan the operator approved. */
   readonly approvedPlan: string | undefined;
   /** How far an earlier run of the same job got. */
   readonly resume: ResumePoint | undefined;
+}
+
+/** An RSS extension binary as given. */
+export interface RsseInput {
+  /** Its file name without folders: ST tells families apart by it. */
+  readonly name: string;
+  readonly bytes: Uint8Array;
+  /** Family of a genuine binary, where its name is one that is known. */
+  readonly knownFamily?: string | undefined;
 }
 
 /** The outside world of a run. */

@@ -1,6 +1,7 @@
 import { concatBytes, fromWords } from "../bytes/bytes.ts";
 import { StationError } from "../errors/station-error.ts";
 import type { SfiPart } from "../package/sfi-verify.ts";
+import { rssOf } from "../target/rss.ts";
 import { type InstallSession, need } from "./session.ts";
 
 /** Bytes and where in RAM they must stand. */
@@ -26,8 +27,7 @@ export function currentPart(session: InstallSession): SfiPart {
 
 /** Everything that must stand in RAM for one part, in the order of the vendor's log: license, header, areas, wrapper. */
 export function stagedBlocks(session: InstallSession, part: SfiPart): StagedBlock[] {
-  const { rss } = need(session.found, "the chip").identity.manifest.sfi;
-  const { buffers, wrapper } = rss;
+  const { buffers, wrapper } = rssOf(need(session.found, "the chip").identity.manifest);
   const words = new Array<number>(buffers.wrapper.sizeBytes / 4).fill(0);
   words[wrapper.areaCount / 4] = part.areas.length;
   words[wrapper.firstArea / 4] = buffers.areas.address;

@@ -7,14 +7,15 @@ export type Fail = (path: string, detail: string) => never;
 /** Fails at the second of two equal keys. */
 export function checkDistinct<T>(
   items: readonly T[],
-  key: (item: T) => string,
+  key: (item: T, index: number) => string,
   path: (index: number) => string,
   fail: Fail,
 ): void {
   const seen = new Set<string>();
   items.forEach((item, i) => {
-    if (seen.has(key(item))) fail(path(i), `${key(item)} appears twice`);
-    seen.add(key(item));
+    const each = key(item, i);
+    if (seen.has(each)) fail(path(i), `${each} appears twice`);
+    seen.add(each);
   });
 }
 

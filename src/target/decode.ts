@@ -146,17 +146,17 @@ export function pair<T>(item: Decoder<T>): Decoder<readonly [T, T]> {
   };
 }
 
-/** An object whose keys are names chosen by the file. */
-export function record<T>(item: Decoder<T>): Decoder<Readonly<Record<string, T>>> {
+/** An object whose keys are names chosen by the file, with at least `minimum` of them. */
+export function record<T>(item: Decoder<T>, minimum = 1): Decoder<Readonly<Record<string, T>>> {
   return {
     decode: (value, place) => {
       const entries = Object.entries(jsonObject(value, place));
-      if (entries.length === 0) throw invalid(place, "expected at least one entry, found none");
+      if (entries.length < minimum) throw invalid(place, "expected at least one entry, found none");
       return Object.fromEntries(
         entries.map(([key, element]) => [key, item.decode(element, below(place, key))]),
       );
     },
-    schema: { type: "object", additionalProperties: item.schema, minProperties: 1 },
+    schema: { type: "object", additionalProperties: item.schema, minProperties: minimum },
   };
 }
 

@@ -4,6 +4,7 @@ import { StationError } from "../errors/station-error.ts";
 import type { Clock, Memory, MemoryOperation } from "../ports/index.ts";
 import type { DeviceManifest, FlashBankFacts } from "./manifest-types.ts";
 import { thenLock } from "./then-lock.ts";
+import { flashRegisters, type WorldView } from "./trust-zone.ts";
 
 /** The codes with which a flash operation fails. */
 export type FlashFailure = "FLASH_ERASE_FAILED" | "FLASH_PROGRAM_FAILED";
@@ -31,17 +32,18 @@ export async function withBank<T>(
   clock: Clock,
   { flash }: DeviceManifest,
   bank: FlashBankFacts,
+  view: WorldView,
   failure: FlashFailure,
   address: string,
   work: (open: OpenBank) => Promise<T>,
 ): Promise<T> {
-  const { registers } = bank;
+  const registers = flashRegisters(bank, view);
   const { status, control, deadlines } = flash;
   const fail = (at: string, detail: string): StationError =>
     StationError.of(failure, { address: at, detail });
 
   const idle = (at: string, timeoutMs: number): Promise<number> =>
-    waitFlashIdle(memory, clock, { flash }, bank, failure, timeoutMs, at);
+    waitFlashIdle(memory, clock, { flash }, bank, view, failure, timeoutMs, at);
 
   await idle(address, deadlines.bankEraseMs);
   const before = await memory.readWord(registers.control);
@@ -59,7 +61,8 @@ export async function withBank<T>(
         bank,
         control: (bits) => memory.writeWord(registers.control, bits >>> 0),
         finish: async (at, timeoutMs) => {
-          const flags = await idle(at, timeoutMs);
+          const word = await idle(at, timeoutMs);
+          const flags = registers.errors === undefined ? word : await memory.readWord(registers.errors);
           const names = Object.entries(status.errors).flatMap(([name, mask]) =>
             (flags & mask) === 0 ? [] : [name],
           );
@@ -86,12 +89,13 @@ export async function waitFlashIdle(
   clock: Clock,
   { flash }: Pick<DeviceManifest, "flash">,
   bank: FlashBankFacts,
+  view: WorldView,
   failure: FlashFailure,
   timeoutMs: number,
   address: string = hex32(bank.address),
 ): Promise<number> {
   const idleFlags = async (): Promise<number | undefined> => {
-    const flags = await memory.readWord(bank.registers.status);
+    const flags = await memory.readWord(flashRegisters(bank, view).status);
     return (flags & flash.status.busy) === 0 ? flags : undefined;
   };
   const soon = Math.min(timeoutMs, 5);

@@ -1,5 +1,5 @@
 import { hex32 } from "../bytes/hex.ts";
-import { alignDown, alignUp } from "../bytes/numbers.ts";
+import { alignDown } from "../bytes/numbers.ts";
 import { StationError } from "../errors/station-error.ts";
 import { fits } from "./facets.ts";
 import type { DeviceManifest, FlashBankFacts, Variant } from "./manifest-types.ts";
@@ -29,8 +29,18 @@ export function flashRanges(
   const banks = banksOf(manifest, variant);
   return banks.map((bank) => ({
     address: bank.address,
-    sizeBytes: Math.min(bank.sectors * manifest.flash.sectorBytes, flashSizeBytes / banks.length),
+    sizeBytes: Math.min(bankBytes(manifest, bank), flashSizeBytes / banks.length),
   }));
+}
+
+/** Sector size of a bank. */
+export function sectorBytesOf({ flash }: Pick<DeviceManifest, "flash">, bank: FlashBankFacts): number {
+  return bank.sectorBytes ?? flash.sectorBytes;
+}
+
+/** Size of a bank. */
+export function bankBytes(manifest: Pick<DeviceManifest, "flash">, bank: FlashBankFacts): number {
+  return bank.sectors * sectorBytesOf(manifest, bank);
 }
 
 /** The banks that the variant has. */
@@ -40,11 +50,11 @@ export function banksOf(manifest: DeviceManifest, variant: Variant): FlashBankFa
 
 /** Every sector that the range touches, in order. @throws USAGE_INVALID when a part of it is not in flash */
 export function sectorsIn(manifest: DeviceManifest, range: AddressRange): FlashSector[] {
-  const { sectorBytes } = manifest.flash;
   const sectors: FlashSector[] = [];
   const end = range.address + range.sizeBytes;
-  for (let address = range.address; address < end; address = alignUp(address + 1, sectorBytes)) {
+  for (let address = range.address; address < end; ) {
     const bank = bankAt(manifest, address);
+    const sectorBytes = sectorBytesOf(manifest, bank);
     const start = alignDown(address - bank.address, sectorBytes);
     sectors.push({
       bank,
@@ -52,6 +62,7 @@ export function sectorsIn(manifest: DeviceManifest, range: AddressRange): FlashS
       address: bank.address + start,
       sizeBytes: sectorBytes,
     });
+    address = bank.address + start + sectorBytes;
   }
   return sectors;
 }
@@ -67,7 +78,7 @@ export function bankRanges(manifest: DeviceManifest, range: AddressRange): BankR
   const end = range.address + range.sizeBytes;
   for (let address = range.address; address < end; ) {
     const bank = bankAt(manifest, address);
-    const bankEnd = bank.address + bank.sectors * manifest.flash.sectorBytes;
+    const bankEnd = bank.address + bankBytes(manifest, bank);
     pieces.push({ bank, address, sizeBytes: Math.min(end, bankEnd) - address });
     address = bankEnd;
   }
@@ -75,9 +86,10 @@ export function bankRanges(manifest: DeviceManifest, range: AddressRange): BankR
 }
 
 /** The bank in which an address lies. @throws USAGE_INVALID when it lies in none */
-export function bankAt({ flash, device }: DeviceManifest, address: number): FlashBankFacts {
+export function bankAt(manifest: DeviceManifest, address: number): FlashBankFacts {
+  const { flash, device } = manifest;
   const bank = flash.banks.find(
-    (each) => address >= each.address && address < each.address + each.sectors * flash.sectorBytes,
+    (each) => address >= each.address && address < each.address + bankBytes(manifest, each),
   );
   if (bank !== undefined) return bank;
   throw StationError.of("USAGE_INVALID", {

@@ -7,6 +7,14 @@ import type { Clock, Memory } from "../ports/index.ts";
 import { withBank } from "./flash-controller.ts";
 import { type AddressRange, bankRanges, banksOf, sectorsIn } from "./flash-layout.ts";
 import type { DeviceManifest, FlashBankFacts, Variant } from "./manifest-types.ts";
+import {
+  flashAddress,
+  flashRegisters,
+  plainFlashAddress,
+  plainFlashRange,
+  readView,
+  type WorldView,
+} from "./trust-zone.ts";
 
 /** How a long transfer tells where it is and is stopped. */
 export interface TransferOptions {
@@ -36,13 +44,16 @@ export async function eraseSectors(
   options: TransferOptions = {},
 ): Promise<AddressRange[]> {
   const { control, deadlines } = manifest.flash;
-  const sectors = sectorsIn(manifest, range);
+  const sectors = sectorsIn(manifest, plainFlashRange(manifest, range));
+  const view = await readView(memory, manifest);
   let doneBytes = 0;
   for (const bank of new Set(sectors.map((sector) => sector.bank))) {
-    await withBank(memory, clock, manifest, bank, "FLASH_ERASE_FAILED", hex32(bank.address), async (open) => {
+    const at = hex32(bank.address);
+    await withBank(memory, clock, manifest, bank, view, "FLASH_ERASE_FAILED", at, async (open) => {
       for (const { number, address, sizeBytes } of sectors.filter((sector) => sector.bank === bank)) {
         options.signal?.throwIfAborted();
-        const erase = control.sectorErase | control.parallelism | (number << control.sectorShift);
+        const select = control.parallelism | (bank.select ?? 0);
+        const erase = control.sectorErase | select | (number << control.sectorShift);
         await open.control(erase | control.start);
         await open.finish(hex32(address), deadlines.sectorEraseMs);
         doneBytes += sizeBytes;
@@ -54,7 +65,7 @@ export async function eraseSectors(
 }
 
 /**
- * Erases all banks of the variant, one after the other on the wire but at the same time in the flash.
+ * Erases all banks of the variant: at the same time in the flash where each has a controller of its own.
  * @throws FLASH_ERASE_FAILED
  */
 export async function eraseAll(
@@ -63,7 +74,11 @@ export async function eraseAll(
   manifest: DeviceManifest,
   variant: Variant,
 ): Promise<void> {
-  await eraseBanks(memory, clock, manifest, banksOf(manifest, variant), []);
+  const view = await readView(memory, manifest);
+  const banks = banksOf(manifest, variant);
+  const controllers = new Set(banks.map((bank) => flashRegisters(bank, view).control));
+  if (controllers.size === banks.length) await eraseBanks(memory, clock, manifest, view, banks, []);
+  else for (const bank of banks) await eraseBanks(memory, clock, manifest, view, [bank], []);
 }
 
 /** Starts the erase of every bank before the first one is waited for. */
@@ -71,6 +86,7 @@ async function eraseBanks(
   memory: Memory,
   clock: Clock,
   manifest: DeviceManifest,
+  view: WorldView,
   banks: readonly FlashBankFacts[],
   finishing: readonly (() => Promise<void>)[],
 ): Promise<void> {
@@ -81,9 +97,10 @@ async function eraseBanks(
   }
   const { control, deadlines } = manifest.flash;
   const at = hex32(bank.address);
-  await withBank(memory, clock, manifest, bank, "FLASH_ERASE_FAILED", at, async (open) => {
-    await open.control(control.bankErase | control.parallelism | control.start);
-    await eraseBanks(memory, clock, manifest, others, [
+  await withBank(memory, clock, manifest, bank, view, "FLASH_ERASE_FAILED", at, async (open) => {
+    const erase = (bank.bankErase ?? control.bankErase) | (bank.select ?? 0);
+    await open.control(erase | control.parallelism | control.start);
+    await eraseBanks(memory, clock, manifest, view, others, [
       ...finishing,
       () => open.finish(at, deadlines.bankEraseMs),
     ]);
@@ -103,7 +120,8 @@ export async function programFlash(
   options: TransferOptions = {},
 ): Promise<void> {
   const { flash } = manifest;
-  const padded = padToWords(manifest, address, data);
+  const view = await readView(memory, manifest);
+  const padded = padToWords(manifest, plainFlashAddress(manifest, address), data);
   let doneBytes = 0;
   const range = { address: padded.address, sizeBytes: padded.data.length };
   for (const { bank, ...piece } of bankRanges(manifest, range)) {
@@ -114,11 +132,12 @@ export async function programFlash(
       clock,
       manifest,
       bank,
+      view,
       "FLASH_PROGRAM_FAILED",
       hex32(piece.address),
       async (open) => {
         await open.control(flash.control.program | flash.control.parallelism);
-        for (const block of chunks(piece.address, bytes, programBlockBytes)) {
+        for (const block of chunks(flashAddress(manifest, view, piece.address), bytes, programBlockBytes)) {
           options.signal?.throwIfAborted();
           await memory.write(block.address, block.data);
           await open.finish(hex32(block.address), flash.deadlines.programMs);
@@ -178,10 +197,12 @@ export async function firstNotBlank(
   options: TransferOptions = {},
 ): Promise<number | undefined> {
   let doneBytes = 0;
-  for (const range of ranges) {
+  const view = await readView(memory, manifest);
+  for (const { address: start, sizeBytes } of ranges) {
+    const range = { address: flashAddress(manifest, view, start), sizeBytes };
     for await (const { address, data } of readBlocks(memory, range, options)) {
       const written = firstOther(data, manifest.flash.erasedByte);
-      if (written !== -1) return address + written;
+      if (written !== -1) return plainFlashAddress(manifest, address + written);
       doneBytes += data.length;
       options.onProgress?.(doneBytes);
     }

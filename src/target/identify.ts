@@ -4,8 +4,9 @@ import { alignDown } from "../bytes/numbers.ts";
 import { core, memAp } from "../dap/registers.ts";
 import type { DebugSession } from "../dap/session.ts";
 import { isStationError, StationError } from "../errors/station-error.ts";
-import type { MemoryOperation } from "../ports/index.ts";
-import type { DeviceManifest, Facets, Variant, WordTest } from "./manifest-types.ts";
+import type { Memory, MemoryOperation } from "../ports/index.ts";
+import { fittedManifest } from "./fitted-manifest.ts";
+import type { DeviceManifest, Facets, FacetTest, Variant, WordTest } from "./manifest-types.ts";
 
 /** What a chip says about itself. */
 export interface TargetIdentity {
@@ -19,14 +20,22 @@ export interface TargetIdentity {
   /** The 96-bit unique id: its 12 bytes in memory order, 24 lower-case hexadecimal digits. */
   readonly uid: string;
   readonly flashSizeBytes: number;
-  readonly packageCode: number;
+  /** Undefined on parts without a package register. */
+  readonly packageCode: number | undefined;
   /** Major and minor version in the nibbles of a byte: 0x90 is 9.0. */
   readonly bootloaderVersion: number;
+  /** Version of the secure part of the system flash: major, minor, patch from bit 31 down; where the part tells it. */
+  readonly sfspVersion: number | undefined;
   readonly cpuid: number;
   readonly dpidr: number;
   /** The part has RSS and can run a secure install. */
   readonly securityExtension: boolean;
   readonly variant: Variant;
+}
+
+/** The access ports behind which a known device has its core, each once; to connect before the device is known. */
+export function coreAps(manifests: readonly DeviceManifest[]): readonly number[] {
+  return [...new Set(manifests.map(({ identity }) => identity.coreAp))].sort((a, b) => a - b);
 }
 
 /**
@@ -40,47 +49,93 @@ export async function identifyTarget(
 ): Promise<TargetIdentity> {
   const { manifest, idcode } = await readIdcode(session, manifests);
   const { identity, facets } = manifest;
-  const memory = session.memory(identity.coreAp);
-  const [cpuid = 0, uid0 = 0, uid1 = 0, uid2 = 0, flashSize = 0, bootloader = 0, bank = 0, clocks = 0] =
-    await memory.batch(
-      [
-        core.CPUID,
-        identity.uidAddress,
-        identity.uidAddress + 4,
-        identity.uidAddress + 8,
-        alignDown(identity.flashSizeAddress, 4),
-        alignDown(identity.bootloaderVersionAddress, 4),
-        facets.dualBank.address,
-        facets.clockEnable.address,
-      ].map((address) => ({ kind: "read", address })),
-    );
-  // The clock-enable register is left as it was found: firmware may be running (hot-plug).
-  const [security = 0, packageWord = 0] = await memory.batch([
-    write(facets.clockEnable.address, (clocks | facets.clockEnable.bits) >>> 0),
-    { kind: "read", address: facets.security.address },
-    { kind: "read", address: identity.package.address },
-    write(facets.clockEnable.address, clocks),
+  await session.useAp(identity.coreAp);
+  const memory = session.memory();
+  const words = await readWords(memory, [
+    core.CPUID,
+    identity.uidAddress,
+    identity.uidAddress + 4,
+    identity.uidAddress + 8,
+    alignDown(identity.flashSizeAddress, 4),
+    alignDown(identity.bootloaderVersionAddress, 4),
+    facets.dualBank.word?.address,
+    facets.dualCore.word?.address,
+    facets.clockEnable?.address,
+    identity.sfspVersionAddress,
   ]);
+  const clocked = await readClocked(memory, manifest, words);
   const found: Facets = {
-    security: passes(facets.security, security),
-    dualCore: await hasAccessPort(session, facets.dualCore.ap),
-    dualBank: passes(facets.dualBank, bank),
+    security: await facetOf(session, facets.security, clocked),
+    dualCore: await facetOf(session, facets.dualCore, words),
+    dualBank: await facetOf(session, facets.dualBank, words),
   };
+  const word = (address: number): number => words.get(alignDown(address, 4)) ?? 0;
+  const flashSizeBytes =
+    (atAddress(word(identity.flashSizeAddress), identity.flashSizeAddress) & 0xffff) * 1024;
+  const variant = variantOf(manifest, found);
+  const sfsp = identity.sfspVersionAddress;
   const revisionId = idcode >>> 16;
   return {
-    manifest,
+    manifest: fittedManifest(manifest, variant, flashSizeBytes),
     deviceId: idcode & 0xfff,
     revisionId,
     revisionName: identity.revisions.find((revision) => revision.id === revisionId)?.name ?? "unknown",
-    uid: toHex(fromWords([uid0, uid1, uid2])),
-    flashSizeBytes: (atAddress(flashSize, identity.flashSizeAddress) & 0xffff) * 1024,
-    packageCode: packageWord & identity.package.mask,
-    bootloaderVersion: atAddress(bootloader, identity.bootloaderVersionAddress) & 0xff,
-    cpuid,
+    uid: toHex(fromWords([0, 4, 8].map((offset) => word(identity.uidAddress + offset)))),
+    flashSizeBytes,
+    packageCode:
+      identity.package === undefined
+        ? undefined
+        : (clocked.get(identity.package.address) ?? 0) & identity.package.mask,
+    bootloaderVersion:
+      atAddress(word(identity.bootloaderVersionAddress), identity.bootloaderVersionAddress) & 0xff,
+    sfspVersion: sfsp === undefined ? undefined : word(sfsp),
+    cpuid: word(core.CPUID),
     dpidr: session.dpidr,
     securityExtension: found.security,
-    variant: variantOf(manifest, found),
+    variant,
   };
+}
+
+/** Words by address; addresses that are missing are left out. One batch. */
+async function readWords(
+  memory: Memory,
+  addresses: readonly (number | undefined)[],
+): Promise<ReadonlyMap<number, number>> {
+  const wanted = addresses.filter((address) => address !== undefined);
+  const words = await memory.batch(wanted.map((address): MemoryOperation => ({ kind: "read", address })));
+  return new Map(wanted.map((address, i) => [address, words[i] ?? 0]));
+}
+
+/**
+ * The security word and the package register, which may need a clock. Its enable register is left as it was found:
+ * firmware may be running (hot-plug).
+ */
+async function readClocked(
+  memory: Memory,
+  { facets, identity }: DeviceManifest,
+  words: ReadonlyMap<number, number>,
+): Promise<ReadonlyMap<number, number>> {
+  const addresses = [facets.security.word?.address, identity.package?.address];
+  const { clockEnable } = facets;
+  if (clockEnable === undefined) return readWords(memory, addresses);
+  const wanted = addresses.filter((address) => address !== undefined);
+  const clocks = words.get(clockEnable.address) ?? 0;
+  const read = await memory.batch([
+    write(clockEnable.address, (clocks | clockEnable.bits) >>> 0),
+    ...wanted.map((address): MemoryOperation => ({ kind: "read", address })),
+    write(clockEnable.address, clocks),
+  ]);
+  return new Map(wanted.map((address, i) => [address, read[i] ?? 0]));
+}
+
+async function facetOf(
+  session: DebugSession,
+  { word, ap, always, not = false }: FacetTest,
+  words: ReadonlyMap<number, number>,
+): Promise<boolean> {
+  if (word !== undefined) return passes(word, words.get(word.address) ?? 0) !== not;
+  if (ap !== undefined) return (await hasAccessPort(session, ap)) !== not;
+  return (always === true) !== not;
 }
 
 /** Reads DBGMCU_IDCODE wherever a manifest says it may be, until one recognizes its own device id. */

@@ -1,6 +1,6 @@
 import { hex32 } from "../bytes/hex.ts";
 import { checkDistinct, checkSetting, type Fail } from "./check.ts";
-import type { DeviceManifest, RamWindow } from "./manifest-types.ts";
+import type { DeviceManifest, RamWindow, RssContract } from "./manifest-types.ts";
 
 /** Checks the relations inside the SFI section and between it and the rest. @throws MANIFEST_INVALID (through fail) */
 export function checkSfi(manifest: DeviceManifest, fail: Fail): void {
@@ -10,7 +10,7 @@ export function checkSfi(manifest: DeviceManifest, fail: Fail): void {
     if (!id.startsWith(idDigits)) fail(`sfi.productIds[${i}]`, `${id} does not begin with ${idDigits}`);
   });
   sfi.csvRows.forEach(({ register }, i) => {
-    if (optionBytes.registers[register] === undefined) {
+    if (register !== undefined && optionBytes.registers[register] === undefined) {
       fail(`sfi.csvRows[${i}].register`, `there is no option-byte register ${register}`);
     }
   });
@@ -22,19 +22,37 @@ export function checkSfi(manifest: DeviceManifest, fail: Fail): void {
   );
   checkDistinct(
     sfi.csvRows,
-    ({ register }) => register,
+    ({ register }, i) => register ?? `row ${i}`,
     (i) => `sfi.csvRows[${i}].register`,
     fail,
   );
   if (sfi.token.alignBytes < 1 || sfi.token.belowEndBytes % sfi.token.alignBytes !== 0) {
     fail("sfi.token.belowEndBytes", "the default place of the token is not aligned");
   }
-  checkFieldSets(manifest, fail);
-  checkRss(manifest, fail);
+  checkFields(manifest, fail);
+  if ((sfi.interface === "swd") !== (sfi.rss !== undefined)) {
+    fail("sfi.rss", "is for installs over SWD, and needed there");
+  }
+  if (sfi.rss === undefined) return;
+  checkFieldSets(manifest, sfi.rss, fail);
+  checkRss(manifest, sfi.rss, fail);
 }
 
-function checkFieldSets(manifest: DeviceManifest, fail: Fail): void {
-  const { activation, writeMode, trigger, securityState } = manifest.sfi.rss;
+/** The fields that preconditions and end rules name exist and take the values. */
+function checkFields(manifest: DeviceManifest, fail: Fail): void {
+  const { preconditions, endRules } = manifest.sfi;
+  preconditions.fields.forEach(({ field, value }, i) => {
+    checkSetting(manifest, field, value, `sfi.preconditions.fields[${i}]`, fail);
+  });
+  endRules.forEach(({ field, only, never }, i) => {
+    const values = [...(only ?? []), ...(never ?? [])];
+    if (values.length === 0) fail(`sfi.endRules[${i}]`, "says neither only nor never");
+    for (const value of values) checkSetting(manifest, field, value, `sfi.endRules[${i}]`, fail);
+  });
+}
+
+function checkFieldSets(manifest: DeviceManifest, rss: RssContract, fail: Fail): void {
+  const { activation, writeMode, trigger, securityState } = rss;
   const sets = {
     activation,
     writeMode,
@@ -50,7 +68,7 @@ function checkFieldSets(manifest: DeviceManifest, fail: Fail): void {
   }
 }
 
-function checkRss({ sfi: { rss }, memory }: DeviceManifest, fail: Fail): void {
+function checkRss({ sfi: { rsse }, memory }: DeviceManifest, rss: RssContract, fail: Fail): void {
   const code = memory[rss.codeRegion];
   if (code === undefined) fail("sfi.rss.codeRegion", `there is no memory region ${rss.codeRegion}`);
   const services = Object.entries(rss.services);
@@ -79,7 +97,8 @@ function checkRss({ sfi: { rss }, memory }: DeviceManifest, fail: Fail): void {
     (i) => `sfi.rss.completion.results[${i}]`,
     fail,
   );
-  checkWindows(rssWindows(rss), memory, fail);
+  const binary = rsse === undefined ? {} : { "../rsse.window": rsse.window };
+  checkWindows({ ...rssWindows(rss), ...binary }, memory, fail);
 }
 
 /** Every piece of RAM that the host or RSS uses, by the path of its address. */
@@ -88,7 +107,7 @@ function rssWindows({
   buffers,
   completion,
   certificateBytes,
-}: DeviceManifest["sfi"]["rss"]): Record<string, RamWindow> {
+}: RssContract): Record<string, RamWindow> {
   return {
     "hostScratch.returnStub": { address: hostScratch.returnStub, sizeBytes: 4 },
     "hostScratch.certificate": { address: hostScratch.certificate, sizeBytes: certificateBytes },

@@ -22,7 +22,11 @@ export function checkManifest(manifest: DeviceManifest, file: string): void {
   checkSfi(manifest, fail);
 }
 
-function checkVariants({ variants, identity }: DeviceManifest, fail: Fail): void {
+function checkVariants({ variants, identity, facets }: DeviceManifest, fail: Fail): void {
+  for (const name of ["security", "dualCore", "dualBank"] as const) {
+    const kinds = Object.keys(facets[name]).filter((key) => key !== "not");
+    if (kinds.length !== 1) fail(`facets.${name}`, "needs exactly one of word, ap and always");
+  }
   checkDistinct(
     variants,
     (v) => v.name,
@@ -64,7 +68,7 @@ function checkFlash({ flash, memory }: DeviceManifest, fail: Fail): void {
     fail("flash.wordBytes", `${flash.wordBytes} does not divide a sector of ${flash.sectorBytes} bytes`);
   }
   flash.banks.forEach((bank, i) => {
-    const end = bank.address + bank.sectors * flash.sectorBytes;
+    const end = bank.address + bank.sectors * (bank.sectorBytes ?? flash.sectorBytes);
     const inFlash = Object.values(memory).some(
       (r) => r.kind === "flash" && bank.address >= r.address && end <= r.address + r.sizeBytes,
     );
@@ -74,11 +78,15 @@ function checkFlash({ flash, memory }: DeviceManifest, fail: Fail): void {
 }
 
 function checkOptionBytes({ optionBytes, flash }: DeviceManifest, fail: Fail): void {
+  if ((optionBytes.launch === "reload") !== (optionBytes.reload !== undefined)) {
+    fail("optionBytes.reload", "is for launch reload, and needed there");
+  }
   const names = new Set<string>();
   const addresses = new Set<number>();
   for (const [registerName, register] of Object.entries(optionBytes.registers)) {
     const registerPath = `optionBytes.registers.${registerName}`;
     for (const key of ["current", "program"] as const) {
+      if (key === "program" && register.program === register.current) continue;
       if (addresses.has(register[key])) {
         fail(`${registerPath}.${key}`, `${hex32(register[key])} belongs to another register`);
       }
@@ -93,8 +101,12 @@ function checkOptionBytes({ optionBytes, flash }: DeviceManifest, fail: Fail): v
       }
       checkFieldValues(path, field, fail);
       const protects = field.writeProtects;
-      if (protects !== undefined && protects.sector >= (flash.banks[protects.bank]?.sectors ?? 0)) {
-        fail(`${path}.writeProtects`, `there is no sector ${protects.sector} in bank ${protects.bank}`);
+      if (protects !== undefined) {
+        const bits = field.bits[0] - field.bits[1] + 1;
+        const last = protects.sector + bits * (protects.sectors ?? 1) - 1;
+        if (last >= (flash.banks[protects.bank]?.sectors ?? 0)) {
+          fail(`${path}.writeProtects`, `there is no sector ${last} in bank ${protects.bank}`);
+        }
       }
     }
   }
@@ -144,34 +156,58 @@ function checkFieldValues(path: string, field: OptionField, fail: Fail): void {
 function checkProtections(manifest: DeviceManifest, fail: Fail): void {
   const { protections } = manifest;
   for (const key of ["securityField", "sfiPendingField"] as const) {
-    checkSetting(manifest, protections[key], 1, `protections.${key}`, fail);
+    const name = protections[key];
+    if (name !== undefined) checkSetting(manifest, name, 1, `protections.${key}`, fail);
   }
   protections.areas.forEach((area, i) => {
+    const path = `protections.areas[${i}]`;
+    if ((area.start === undefined) === (area.bank === undefined)) {
+      fail(path, "needs either a start field or a bank");
+    }
     for (const key of ["start", "end"] as const) {
-      const field = findField(manifest, area[key]);
-      if (field?.equation === undefined) {
-        fail(`protections.areas[${i}].${key}`, `${area[key]} is no field with an address equation`);
+      const name = area[key];
+      if (name !== undefined && findField(manifest, name)?.equation === undefined) {
+        fail(`${path}.${key}`, `${name} is no field with an address equation`);
       }
     }
-    checkSetting(manifest, area.eraseField, 1, `protections.areas[${i}].eraseField`, fail);
+    for (const key of ["enable", "eraseField"] as const) {
+      const name = area[key];
+      if (name !== undefined) checkSetting(manifest, name, 1, `${path}.${key}`, fail);
+    }
   });
+  const { trustZone } = manifest;
+  if (trustZone !== undefined) {
+    checkSetting(manifest, trustZone.field, trustZone.enabled, "trustZone.field", fail);
+    for (const [name, value] of Object.entries(trustZone.bootsRss ?? {})) {
+      checkSetting(manifest, name, value, `trustZone.bootsRss.${name}`, fail);
+    }
+    const { bootField } = trustZone;
+    if (bootField !== undefined && findField(manifest, bootField)?.equation === undefined) {
+      fail("trustZone.bootField", `${bootField} is no field with an address equation`);
+    }
+  }
 }
 
 function checkRdp(manifest: DeviceManifest, fail: Fail): void {
-  const { field, levels, transitions } = manifest.rdp;
+  const { term, field, levels, transitions, regression } = manifest.rdp;
   if (findField(manifest, field) === undefined) fail("rdp.field", `there is no option-byte field ${field}`);
   levels.forEach(({ value }, i) => {
     checkSetting(manifest, field, value, `rdp.levels[${i}].value`, fail);
   });
   checkDistinct(
     levels,
-    ({ level }) => `level ${level}`,
+    ({ level, value }) => (term === "RDP level" ? `level ${level}` : hexNumber(value)),
     (i) => `rdp.levels[${i}].level`,
     fail,
   );
   for (const level of [0, 1, 2]) {
     if (!levels.some((each) => each.level === level)) fail("rdp.levels", `level ${level} is missing`);
   }
+  regression.ownWrite.forEach((name, i) => {
+    if (findField(manifest, name) === undefined) {
+      fail(`rdp.regression.ownWrite[${i}]`, `there is no option-byte field ${name}`);
+    }
+  });
   checkDistinct(
     transitions,
     ({ from, to }) => `${from} to ${to}`,

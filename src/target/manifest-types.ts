@@ -11,6 +11,8 @@ export interface DeviceManifest {
   readonly memory: Readonly<Record<string, MemoryRegion>>;
   readonly flash: FlashFacts;
   readonly optionBytes: OptionByteFacts;
+  /** Secure and non-secure views of the part; missing on parts without TrustZone. */
+  readonly trustZone?: TrustZoneFacts;
   readonly protections: ProtectionFacts;
   readonly rdp: RdpFacts;
   readonly sfi: SfiFacts;
@@ -47,7 +49,9 @@ export interface IdentityFacts {
   readonly flashSizeAddress: number;
   /** One byte: major and minor version in its nibbles. */
   readonly bootloaderVersionAddress: number;
-  readonly package: { readonly address: number; readonly mask: number };
+  readonly package?: { readonly address: number; readonly mask: number };
+  /** Word with the version of the secure part of the system flash (SFSP): major, minor, patch from bit 31 down. */
+  readonly sfspVersionAddress?: number;
 }
 
 /** The properties in which parts with the same device id differ. */
@@ -63,12 +67,20 @@ export type FacetCondition = { readonly [Name in FacetName]?: boolean };
 /** How to tell the facets from the chip. */
 export interface FacetTests {
   /** Clock-enable bits that the tests and the package register need; set for the reading, then put back. */
-  readonly clockEnable: { readonly address: number; readonly bits: number };
+  readonly clockEnable?: { readonly address: number; readonly bits: number };
+  readonly security: FacetTest;
+  readonly dualCore: FacetTest;
+  readonly dualBank: FacetTest;
+}
+/** Exactly one of the three: a word to look at, an access port that must exist, or the same for every part. */
+export interface FacetTest {
   /** True when (word & mask) is `value`. */
-  readonly security: WordTest;
+  readonly word?: WordTest;
   /** True when this access port exists. */
-  readonly dualCore: { readonly ap: number };
-  readonly dualBank: WordTest;
+  readonly ap?: number;
+  readonly always?: boolean;
+  /** The facet is there when the test fails. */
+  readonly not?: boolean;
 }
 export interface WordTest {
   readonly address: number;
@@ -90,7 +102,9 @@ export interface MemoryRegion {
 }
 
 export interface FlashFacts {
-  readonly controller: "stm32h7";
+  readonly controller: FlashControllerKind;
+  /** How parts with less flash have their banks: shorter at the same places, or the second right behind the first. */
+  readonly smallerParts: "shorter-banks" | "adjacent-banks";
   readonly sectorBytes: number;
   /** Smallest programmable unit, aligned to its size. */
   readonly wordBytes: number;
@@ -105,16 +119,30 @@ export interface FlashFacts {
     readonly programMs: number;
   };
 }
+/** The family of flash controller, for people; what it does differently is in the other facts. */
+export type FlashControllerKind = "stm32h7" | "stm32l4" | "stm32l5" | "stm32u5" | "stm32h5" | "stm32h7rs";
+
 export interface FlashBankFacts {
   readonly address: number;
   readonly sectors: number;
+  /** Where it differs from the flash's (a single bank of wider pages on the STM32L5). */
+  readonly sectorBytes?: number;
   readonly when?: FacetCondition;
-  readonly registers: {
-    readonly key: number;
-    readonly control: number;
-    readonly status: number;
-    readonly clear: number;
-  };
+  readonly registers: FlashRegisters;
+  /** The same for pages of the secure world, in its own view; on parts with TrustZone. */
+  readonly secureRegisters?: FlashRegisters;
+  /** Control bits that choose this bank in an erase (BKER, BKSEL). */
+  readonly select?: number;
+  /** Control bits that erase this bank, where they are not the flash's (MER2). */
+  readonly bankErase?: number;
+}
+export interface FlashRegisters {
+  readonly key: number;
+  readonly control: number;
+  readonly status: number;
+  readonly clear: number;
+  /** Where the error flags are, when not with the others. */
+  readonly errors?: number;
 }
 export interface FlashControlBits {
   readonly lock: number;
@@ -138,7 +166,13 @@ export interface FlashStatusBits {
 export interface OptionByteFacts {
   readonly keyAddress: number;
   readonly keys: readonly number[];
+  /** The option lock opens only while the flash control register is open (one register holds both locks). */
+  readonly behindFlashLock: boolean;
+  /** `start`: OPTSTART, OPTSTRT, or PG_OPT, which is set before the words are written. */
   readonly control: { readonly address: number; readonly lock: number; readonly start: number };
+  readonly launch: OptionLaunch;
+  /** OBL_LAUNCH in the control register, for launch "reload". */
+  readonly reload?: number;
   readonly busy: { readonly address: number; readonly mask: number };
   readonly changeError: {
     readonly address: number;
@@ -149,11 +183,22 @@ export interface OptionByteFacts {
   /** By name, in the order in which they are read and written. */
   readonly registers: Readonly<Record<string, OptionRegister>>;
 }
+/**
+ * How written option bytes come into force.
+ * - start: at the end of the write (STM32H7)
+ * - reset: the write ends, then a system reset loads them (STM32H5)
+ * - reload: OBL_LAUNCH loads them and resets the part (STM32L4, L5, U5, WBA, WL)
+ * - program: each word is programmed as it is written; a system reset loads them (STM32H7RS)
+ */
+export type OptionLaunch = "start" | "reset" | "reload" | "program";
+
 export interface OptionRegister {
   /** What is in force. */
   readonly current: number;
-  /** What the next option write puts in force. */
+  /** What the next option write puts in force; on some parts the same register. */
   readonly program: number;
+  /** What words of `current` stand for, where a part tells its state in another code than files do. */
+  readonly translate?: readonly { readonly read: number; readonly means: number }[];
   readonly fields: Readonly<Record<string, OptionField>>;
 }
 export interface OptionField {
@@ -173,35 +218,101 @@ export interface OptionField {
   readonly aliases?: readonly string[];
   /** Not for users: RSS and the install own it. */
   readonly hidden?: boolean;
-  /** The flash sector that is write protected while the field is 0. Banks and sectors count from 0. */
-  readonly writeProtects?: { readonly bank: number; readonly sector: number };
+  /** Belongs to the secure world: means something, and takes a value, only while TrustZone is on. */
+  readonly secure?: boolean;
+  /** Cannot be written: the part itself, or its services, change it. */
+  readonly readOnly?: boolean;
+  /**
+   * The flash that is write protected while the field's bits are 0: bit n stands for `sectors` (1) sectors from
+   * `sector` + n * `sectors` on. Banks and sectors count from 0.
+   */
+  readonly writeProtects?: { readonly bank: number; readonly sector: number; readonly sectors?: number };
+}
+
+/** The secure view of a part with TrustZone: same registers and memories, at addresses `offset` higher. */
+export interface TrustZoneFacts {
+  /** Option-byte field that turns TrustZone on, with the value that does. */
+  readonly field: string;
+  readonly enabled: number;
+  /** The word in which the two tests are made; readable at its non-secure address in every state. */
+  readonly stateAddress: number;
+  /** TrustZone is on: (word & mask) is `value`. */
+  readonly onTest: { readonly mask: number; readonly value: number };
+  /** The debug port sees the secure world: (word & mask) is `value`, where this is in a word of its own. */
+  readonly secureDebug: WordTest;
+  /** Option bytes are written through the secure view while the debug port sees the secure world. */
+  readonly optionsInSecureView: boolean;
+  readonly flashOffset: number;
+  readonly peripheralOffset: number;
+  /** Fields with which the part boots from RSS and goes on in the non-secure bootloader, whatever its flash holds. */
+  readonly bootsRss?: FieldValues;
+  /** Field with the address of the secure boot; when it holds nothing, a part that hides the secure world is mute. */
+  readonly bootField?: string;
 }
 
 export interface ProtectionFacts {
   /** Field that is 1 while security (RSS at every reset) is on. */
-  readonly securityField: string;
+  readonly securityField?: string;
   /** Field that is 1 while a secure install is under way. */
-  readonly sfiPendingField: string;
+  readonly sfiPendingField?: string;
+  /** Start equal to end means the whole bank (STM32H7), not one unit. */
+  readonly equalIsWholeBank: boolean;
   readonly areas: readonly ProtectedArea[];
 }
-/** An area that exists while its start is not above its end. */
+/**
+ * An area that exists while its start is not above its end, and its enable field, where it has one, is 1.
+ * - pcrop, secure, hdp: hidden from the debug port or after boot
+ * - write: write protected
+ * - watermark: flash of the secure world
+ */
 export interface ProtectedArea {
-  readonly kind: "pcrop" | "secure";
+  readonly kind: "pcrop" | "secure" | "hdp" | "write" | "watermark";
   readonly name: string;
-  readonly start: string;
+  /** Missing: the area begins where `bank` does. */
+  readonly start?: string;
   readonly end: string;
+  readonly enable?: string;
+  /** Which bank an area without a start field begins in. */
+  readonly bank?: number;
   /** Field that must be 1 for the area to be erased and removed by an RDP regression. */
-  readonly eraseField: string;
+  readonly eraseField?: string;
 }
 
-export type RdpLevel = 0 | 1 | 2;
+/** 0.5 is "only the secure world is closed"; for parts with a product state these are what the states amount to. */
+export type RdpLevel = 0 | 0.5 | 1 | 2;
 export interface RdpFacts {
+  /** What the part calls it. */
+  readonly term: "RDP level" | "product state";
   readonly field: string;
-  /** The value to write for each level. */
-  readonly levels: readonly { readonly level: RdpLevel; readonly value: number }[];
+  /** The values that mean each level; of several with one level the first is the one to write. */
+  readonly levels: readonly {
+    readonly level: RdpLevel;
+    readonly value: number;
+    /** What the part calls it, where that is not the level. */
+    readonly name?: string;
+    /** The values from which it can be entered; any when missing. */
+    readonly from?: readonly number[];
+    /** The debug port does not answer any more. */
+    readonly closesPort?: boolean;
+  }[];
   /** The level that every other value means. */
   readonly otherwise: RdpLevel;
   readonly transitions: readonly RdpTransition[];
+  readonly regression: RegressionFacts;
+}
+/**
+ * How a part is brought back to level 0.
+ * - options: option writes do it, through level 1 where something stands that only the way back from there removes
+ * - debug-authentication: from any other level only an authenticated request to the part does
+ */
+export interface RegressionFacts {
+  readonly by: "options" | "debug-authentication";
+  /** Also an open part without any protection goes through level 1. */
+  readonly alwaysThroughLevel1: boolean;
+  /** Fields that the part takes only in a write of their own, at the end. */
+  readonly ownWrite: readonly string[];
+  /** Status bits that say that a key is needed to come back from level 1. */
+  readonly locks: readonly { readonly name: string; readonly address: number; readonly mask: number }[];
 }
 export interface RdpTransition {
   readonly from: RdpLevel;
@@ -215,7 +326,13 @@ export interface RdpTransition {
 export type FieldValues = Readonly<Record<string, number>>;
 
 export interface SfiFacts {
+  /** swd: an install over the debug port is known. bootloader: only over the bootloader's interfaces. */
+  readonly interface: "swd" | "bootloader";
   readonly preconditions: SfiPreconditions;
+  /** Versions below which an install cannot work. */
+  readonly minimumVersions: readonly VersionRule[];
+  /** What the package's option bytes must and must not say, against a part that could not be used afterwards. */
+  readonly endRules: readonly EndRule[];
   /** First eight characters of the chip certificate. */
   readonly productIds: readonly string[];
   /** SFI protocol versions of packages that the device takes. */
@@ -225,13 +342,39 @@ export interface SfiFacts {
   readonly token: TokenRule;
   /** Rows of the option-byte CSV, which are also the words of a C area, in order. */
   readonly csvRows: readonly CsvRow[];
-  readonly rss: RssContract;
+  /** The binary that the part loads to RAM and runs; missing where RSS alone does the install. */
+  readonly rsse?: RsseFacts;
+  /** Missing where the interface is the bootloader. */
+  readonly rss?: RssContract;
   readonly deadlines: SfiDeadlines;
+}
+export type VersionName = "bootloader" | "sfsp";
+export interface VersionRule {
+  readonly what: VersionName;
+  /** Bootloader: one byte, major and minor in its nibbles; sfsp: the word, major from bit 31 down. */
+  readonly minimum: number;
+  readonly why: string;
+}
+export interface EndRule {
+  readonly field: string;
+  /** The only legal values. */
+  readonly only?: readonly number[];
+  /** Values that are not legal. */
+  readonly never?: readonly number[];
+  readonly why: string;
+}
+export interface RsseFacts {
+  /** As in the header of a development binary, and in the folder names of ST's. */
+  readonly family: string;
+  /** Where it goes. */
+  readonly window: RamWindow;
+  /** Versions z.y.x (bytes 24 to 26 of the file) that a security advisory lists. */
+  readonly affected: readonly string[];
 }
 export interface CsvRow {
   readonly name: string;
-  /** The option-byte register whose program word the row holds. */
-  readonly register: string;
+  /** The option-byte register whose program word the row holds; missing for a row that counts for nothing. */
+  readonly register?: string;
   /** Bits that belong to no field, as ST's own files set them. */
   readonly reserved: number;
 }
@@ -243,6 +386,13 @@ export interface SfiPreconditions {
   readonly noPcropArea: boolean;
   readonly noSecureArea: boolean;
   readonly noWriteProtection: boolean;
+  /** Fields that must hold these values, and whether `--fix` may set them. */
+  readonly fields: readonly FieldPrecondition[];
+}
+export interface FieldPrecondition {
+  readonly field: string;
+  readonly value: number;
+  readonly why: string;
 }
 /** The place in flash where RSS keeps its state between two parts. */
 export interface TokenRule {
@@ -298,7 +448,14 @@ export interface RssContract {
   readonly activation: FieldValues;
   /** "Setting write mode to SFI". Fields that the variant does not have are left out. */
   readonly writeMode: FieldValues;
-  readonly trigger: { readonly fields: FieldValues; readonly reset: "system" };
+  /** Both go in one option write; otherwise one after the other, each with its reload. */
+  readonly oneWrite: boolean;
+  readonly trigger: {
+    readonly fields: FieldValues;
+    /** Registers that are written right before the reset. */
+    readonly registers: readonly { readonly address: number; readonly value: number }[];
+    readonly reset: "system";
+  };
   readonly completion: RssCompletion;
   /** Fields as they must be after a part, by the part's outcome. */
   readonly securityState: {
@@ -329,6 +486,8 @@ export interface RssCompletion {
   readonly valueAddress: number;
   /** Both words hold this until RSS has finished; the host writes it before the trigger. */
   readonly pending: number;
+  /** The new option bytes come into force only with a system reset that the host requests after the last part. */
+  readonly endsWithReset: boolean;
   /** Known pairs of words. Any other pair that is not pending is a refusal. */
   readonly results: readonly {
     readonly status: number;

@@ -16,24 +16,33 @@ import {
 import { checkEvidence } from "./evidence.ts";
 import { checkManifest } from "./manifest-check.ts";
 import type {
+  CsvRow,
   DeviceManifest,
+  EndRule,
   Evidence,
   FacetCondition,
+  FacetTest,
+  FacetTests,
   FlashFacts,
+  FlashRegisters,
+  IdentityFacts,
   MemoryRegion,
   OptionByteFacts,
   OptionField,
+  ProtectedArea,
   ProtectionFacts,
   RdpFacts,
   RssContract,
+  RsseFacts,
   SfiFacts,
+  TrustZoneFacts,
 } from "./manifest-types.ts";
 
 const ap = count(0, 8);
 const bit = count(0, 31);
-const rdpLevel = oneOf(0, 1, 2);
+const rdpLevel = oneOf(0, 0.5, 1, 2);
 const wordTest = object({ address: word, mask: word, value: word });
-const fieldValues = record(word);
+const fieldValues = record(word, 0);
 const ramWindow = object({ address: word, sizeBytes: word });
 
 const facetCondition = object<FacetCondition>({
@@ -48,8 +57,24 @@ const memoryRegion = object<MemoryRegion>({
   sizeBytes: word,
 });
 
+const facetTest = object<FacetTest>({
+  word: optional(wordTest),
+  ap: optional(ap),
+  always: optional(flag),
+  not: optional(flag),
+});
+
+const flashRegisters = object<FlashRegisters>({
+  key: word,
+  control: word,
+  status: word,
+  clear: word,
+  errors: optional(word),
+});
+
 const flash = object<FlashFacts>({
-  controller: oneOf("stm32h7"),
+  controller: oneOf("stm32h7", "stm32l4", "stm32l5", "stm32u5", "stm32h5", "stm32h7rs"),
+  smallerParts: oneOf("shorter-banks", "adjacent-banks"),
   sectorBytes: word,
   wordBytes: word,
   erasedByte: word,
@@ -58,8 +83,12 @@ const flash = object<FlashFacts>({
     object<FlashFacts["banks"][number]>({
       address: word,
       sectors: count(1, 1024),
+      sectorBytes: optional(word),
       when: optional(facetCondition),
-      registers: object({ key: word, control: word, status: word, clear: word }),
+      registers: flashRegisters,
+      secureRegisters: optional(flashRegisters),
+      select: optional(word),
+      bankErase: optional(word),
     }),
   ),
   control: object({
@@ -84,34 +113,86 @@ const optionField = object<OptionField>({
   when: optional(facetCondition),
   aliases: optional(list(text())),
   hidden: optional(flag),
-  writeProtects: optional(object({ bank: count(0, 1), sector: count(0, 1023) })),
+  secure: optional(flag),
+  readOnly: optional(flag),
+  writeProtects: optional(
+    object({ bank: count(0, 1), sector: count(0, 1023), sectors: optional(count(1, 64)) }),
+  ),
 });
 
 const optionBytes = object<OptionByteFacts>({
   keyAddress: word,
   keys: list(word, 2, 2),
+  behindFlashLock: flag,
   control: object({ address: word, lock: word, start: word }),
+  launch: oneOf("start", "reset", "reload", "program"),
+  reload: optional(word),
   busy: object({ address: word, mask: word }),
   changeError: object({ address: word, mask: word, clearAddress: word, clearMask: word }),
-  registers: record(object({ current: word, program: word, fields: record(optionField) })),
+  registers: record(
+    object({
+      current: word,
+      program: word,
+      translate: optional(list(object({ read: word, means: word }))),
+      fields: record(optionField),
+    }),
+  ),
+});
+
+const trustZone = object<TrustZoneFacts>({
+  field: text(),
+  enabled: word,
+  stateAddress: word,
+  onTest: object({ mask: word, value: word }),
+  secureDebug: wordTest,
+  optionsInSecureView: flag,
+  flashOffset: word,
+  peripheralOffset: word,
+  bootsRss: optional(fieldValues),
+  bootField: optional(text()),
 });
 
 const protections = object<ProtectionFacts>({
-  securityField: text(),
-  sfiPendingField: text(),
+  securityField: optional(text()),
+  sfiPendingField: optional(text()),
+  equalIsWholeBank: flag,
   areas: list(
-    object({ kind: oneOf("pcrop", "secure"), name: text(), start: text(), end: text(), eraseField: text() }),
+    object<ProtectedArea>({
+      kind: oneOf("pcrop", "secure", "hdp", "write", "watermark"),
+      name: text(),
+      start: optional(text()),
+      end: text(),
+      enable: optional(text()),
+      bank: optional(count(0, 1)),
+      eraseField: optional(text()),
+    }),
     0,
   ),
 });
 
 const rdp = object<RdpFacts>({
+  term: oneOf("RDP level", "product state"),
   field: text(),
-  levels: list(object({ level: rdpLevel, value: word })),
+  levels: list(
+    object<RdpFacts["levels"][number]>({
+      level: rdpLevel,
+      value: word,
+      name: optional(text()),
+      from: optional(list(word)),
+      closesPort: optional(flag),
+    }),
+  ),
   otherwise: rdpLevel,
   transitions: list(
     object({ from: rdpLevel, to: rdpLevel, erasesFlash: flag, permanent: flag, effect: text() }),
+    0,
   ),
+  regression: object({
+    by: oneOf("options", "debug-authentication"),
+    alwaysThroughLevel1: flag,
+    ownWrite: list(text(), 0),
+    locks: list(object({ name: text(), address: word, mask: word }), 0),
+  }),
 });
 
 const rss = object<RssContract>({
@@ -133,11 +214,17 @@ const rss = object<RssContract>({
   wrapper: object({ areaCount: word, firstArea: word, sizeBytes: word, reserved: word }),
   activation: fieldValues,
   writeMode: fieldValues,
-  trigger: object({ fields: fieldValues, reset: oneOf("system") }),
+  oneWrite: flag,
+  trigger: object({
+    fields: fieldValues,
+    registers: list(object({ address: word, value: word }), 0),
+    reset: oneOf("system"),
+  }),
   completion: object({
     statusAddress: word,
     valueAddress: word,
     pending: word,
+    endsWithReset: flag,
     results: list(
       object({
         status: word,
@@ -151,6 +238,7 @@ const rss = object<RssContract>({
 });
 
 const sfi = object<SfiFacts>({
+  interface: oneOf("swd", "bootloader"),
   preconditions: object({
     rdpLevel,
     facets: facetCondition,
@@ -159,13 +247,25 @@ const sfi = object<SfiFacts>({
     noPcropArea: flag,
     noSecureArea: flag,
     noWriteProtection: flag,
+    fields: list(object({ field: text(), value: word, why: text() }), 0),
   }),
-  productIds: list(text("^[0-9A-F]{8}$")),
+  minimumVersions: list(object({ what: oneOf("bootloader", "sfsp"), minimum: word, why: text() }), 0),
+  endRules: list(
+    object<EndRule>({
+      field: text(),
+      only: optional(list(word)),
+      never: optional(list(word)),
+      why: text(),
+    }),
+    0,
+  ),
+  productIds: list(text("^[0-9A-F]{8}$"), 0),
   protocolVersions: list(count(1, 255)),
   ramSizeBytes: word,
   token: object({ sizeBytes: word, alignBytes: word, belowEndBytes: word, sectorErasedAtEnd: flag }),
-  csvRows: list(object({ name: text(), register: text(), reserved: word })),
-  rss,
+  csvRows: list(object<CsvRow>({ name: text(), register: optional(text()), reserved: word }), 0),
+  rsse: optional(object<RsseFacts>({ family: text(), window: ramWindow, affected: list(text(), 0) })),
+  rss: optional(rss),
   deadlines: object({
     reattachMs: milliseconds,
     rssMs: milliseconds,
@@ -190,7 +290,7 @@ const manifestFile: Decoder<ManifestFile> = object<ManifestFile>({
   $schema: optional(text()),
   schema: oneOf(1),
   device: object({ id: word, name: text(), series: text(), core: text() }),
-  identity: object({
+  identity: object<IdentityFacts>({
     coreAp: ap,
     dpidr: list(word),
     idcode: list(object({ ap, address: word })),
@@ -198,13 +298,14 @@ const manifestFile: Decoder<ManifestFile> = object<ManifestFile>({
     uidAddress: word,
     flashSizeAddress: word,
     bootloaderVersionAddress: word,
-    package: object({ address: word, mask: word }),
+    package: optional(object({ address: word, mask: word })),
+    sfspVersionAddress: optional(word),
   }),
-  facets: object({
-    clockEnable: object({ address: word, bits: word }),
-    security: wordTest,
-    dualCore: object({ ap }),
-    dualBank: wordTest,
+  facets: object<FacetTests>({
+    clockEnable: optional(object({ address: word, bits: word })),
+    security: facetTest,
+    dualCore: facetTest,
+    dualBank: facetTest,
   }),
   variants: list(
     object({ name: text(), facets: object({ security: flag, dualCore: flag, dualBank: flag }) }),
@@ -212,6 +313,7 @@ const manifestFile: Decoder<ManifestFile> = object<ManifestFile>({
   memory: record(memoryRegion),
   flash,
   optionBytes,
+  trustZone: optional(trustZone),
   protections,
   rdp,
   sfi,

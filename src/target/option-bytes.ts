@@ -52,6 +52,8 @@ export interface PlacedRegister {
   readonly fields: readonly (readonly [name: string, field: OptionField])[];
   /** Mask of the bits that belong to the variant's fields. */
   readonly mask: number;
+  /** Mask of those that can be written. */
+  readonly writeMask: number;
 }
 
 /** The registers of which a variant has at least one field, in manifest order. */
@@ -59,11 +61,13 @@ export function registersOf(manifest: DeviceManifest, variant: Variant): PlacedR
   return Object.entries(manifest.optionBytes.registers).flatMap(([name, register]) => {
     const fields = Object.entries(register.fields).filter(([, field]) => fits(field.when, variant));
     if (fields.length === 0) return [];
-    let mask = 0;
-    for (const [, field] of fields)
-      mask = withBitField(mask, field.bits[1], widthOf(field), 2 ** widthOf(field) - 1);
-    return [{ name, register, fields, mask }];
+    const writable = fields.filter(([, field]) => field.readOnly !== true);
+    return [{ name, register, fields, mask: maskOf(fields), writeMask: maskOf(writable) }];
   });
+}
+
+function maskOf(fields: readonly (readonly [string, OptionField])[]): number {
+  return fields.reduce((mask, [, field]) => insert(field, mask, 2 ** widthOf(field) - 1), 0);
 }
 
 /**
@@ -122,6 +126,8 @@ export function diffOptionBytes(
 export interface ApplyOptions {
   /** False refuses the hidden fields, which belong to RSS and the install: for values that a user gives. */
   readonly hidden?: boolean;
+  /** True lets fields be set that only the part itself changes: for the option bytes of a package. */
+  readonly readOnly?: boolean;
 }
 
 /**
@@ -135,12 +141,14 @@ export function applyFields(
   variant: Variant,
   now: OptionBytes,
   values: FieldValues,
-  { hidden = true }: ApplyOptions = {},
+  { hidden = true, readOnly = false }: ApplyOptions = {},
 ): OptionBytes {
   const words = new Map(now.words);
   for (const [name, value] of Object.entries(values)) {
     const placed = findField(manifest, variant, name);
     if (placed === undefined) throw illegal(name, value, `${variant.name} has no such field`);
+    if (placed.field.readOnly === true && !readOnly)
+      throw illegal(name, value, "only the part itself changes it");
     if (placed.field.hidden === true && !hidden) throw illegal(name, value, "only an install may set it");
     if (!Number.isInteger(value) || value < 0 || !isLegal(placed.field, value)) {
       throw illegal(name, value, `legal: ${legalValues(placed.field)}`);
@@ -148,6 +156,14 @@ export function applyFields(
     words.set(placed.register, insert(placed.field, wordIn(placed.register, { words }), value));
   }
   return { words };
+}
+
+/** The register of a field. @throws RangeError when no register has it */
+export function registerOf({ optionBytes }: DeviceManifest, name: string): string {
+  for (const [register, { fields }] of Object.entries(optionBytes.registers)) {
+    if (fields[name] !== undefined) return register;
+  }
+  throw new RangeError(`there is no option-byte field ${name}`);
 }
 
 /** Those of the values whose field the variant has. For settings that hold "where the part has it". */
@@ -158,8 +174,8 @@ export function presentFields(manifest: DeviceManifest, variant: Variant, values
 }
 
 /**
- * The fields in which the option bytes are not as expected. Bits of no field, and registers that the expectation
- * does not have, do not count.
+ * The fields in which the option bytes are not as expected. Bits of no field, registers that the expectation does not
+ * have, and fields of the secure world while TrustZone is off do not count.
  */
 export function differences(
   manifest: DeviceManifest,
@@ -167,14 +183,26 @@ export function differences(
   expected: OptionBytes,
   actual: OptionBytes,
 ): FieldDifference[] {
+  const secureCounts = secureWorld(manifest, expected, actual);
   return fieldsOf(manifest, variant)
-    .filter(({ register }) => expected.words.has(register))
+    .filter(({ register, field }) => expected.words.has(register) && (secureCounts || field.secure !== true))
     .map((placed) => ({
       field: placed.name,
       expected: valueIn(placed, expected),
       actual: valueIn(placed, actual),
     }))
     .filter((each) => each.expected !== each.actual);
+}
+
+/** True when the fields of the secure world mean something: TrustZone is, or is to be, on. */
+function secureWorld(manifest: DeviceManifest, expected: OptionBytes, actual: OptionBytes): boolean {
+  const { trustZone, optionBytes } = manifest;
+  if (trustZone === undefined) return true;
+  const register = registerOf(manifest, trustZone.field);
+  const field = optionBytes.registers[register]?.fields[trustZone.field];
+  const words = expected.words.has(register) ? expected : actual;
+  if (field === undefined || !words.words.has(register)) return false;
+  return valueIn({ name: trustZone.field, register, field }, words) === trustZone.enabled;
 }
 
 /** Differences as one line for messages: `RDP is 0xAA instead of 0xBB, …`. */
@@ -197,7 +225,10 @@ export function optionWordsFromCsv(manifest: DeviceManifest, csvWords: readonly 
       detail: `${csvWords.length} option words; device ${hexNumber(manifest.device.id)} has ${csvRows.length}`,
     });
   }
-  return { words: new Map(csvRows.map(({ register }, i) => [register, (csvWords[i] ?? 0) >>> 0])) };
+  const words = csvRows.flatMap(({ register }, i): [string, number][] =>
+    register === undefined ? [] : [[register, (csvWords[i] ?? 0) >>> 0]],
+  );
+  return { words: new Map(words) };
 }
 
 /**
@@ -207,8 +238,8 @@ export function optionWordsFromCsv(manifest: DeviceManifest, csvWords: readonly 
 export function csvWordsOf(manifest: DeviceManifest, variant: Variant, optionBytes: OptionBytes): number[] {
   const masks = new Map(registersOf(manifest, variant).map(({ name, mask }) => [name, mask]));
   return manifest.sfi.csvRows.map(({ register, reserved }) => {
-    const mask = masks.get(register) ?? 0;
-    const word = mask === 0 ? 0 : wordIn(register, optionBytes);
+    const mask = register === undefined ? 0 : (masks.get(register) ?? 0);
+    const word = mask === 0 || register === undefined ? 0 : wordIn(register, optionBytes);
     return ((word & mask) | (reserved & ~mask)) >>> 0;
   });
 }

@@ -3,7 +3,16 @@ import { callFunction } from "../dap/call.ts";
 import type { DebugSession } from "../dap/session.ts";
 import { isStationError, StationError } from "../errors/station-error.ts";
 import type { Clock } from "../ports/index.ts";
-import type { DeviceManifest, RssService } from "./manifest-types.ts";
+import type { DeviceManifest, RssContract, RssService } from "./manifest-types.ts";
+
+/**
+ * How an install talks to the part's RSS.
+ * @throws SFI_NOT_OVER_SWD for a part that is installed only through its bootloader
+ */
+export function rssOf({ sfi, device }: DeviceManifest): RssContract {
+  if (sfi.rss === undefined) throw StationError.of("SFI_NOT_OVER_SWD", { device: device.name });
+  return sfi.rss;
+}
 
 /** Version of the root security services. */
 export interface RssVersion {
@@ -26,7 +35,8 @@ export async function callRss(
   service: RssService,
   args: readonly number[] = [],
 ): Promise<number> {
-  const { rss, deadlines } = manifest.sfi;
+  const rss = rssOf(manifest);
+  const { deadlines } = manifest.sfi;
   const memory = session.memory(manifest.identity.coreAp);
   try {
     const entry = await memory.readWord(rss.apiTable + rss.services[service]);
@@ -70,7 +80,7 @@ export async function readCertificate(
   clock: Clock,
   manifest: DeviceManifest,
 ): Promise<Uint8Array> {
-  const { hostScratch, certificateBytes, status } = manifest.sfi.rss;
+  const { hostScratch, certificateBytes, status } = rssOf(manifest);
   const sizeBytes = await callRss(session, clock, manifest, "getCertificateSize");
   if (sizeBytes !== certificateBytes) throw silent(`getCertificateSize answers ${hex32(sizeBytes)}`);
   const memory = session.memory(manifest.identity.coreAp);
@@ -84,8 +94,8 @@ export async function readCertificate(
 }
 
 /** Table entries are addresses of Thumb functions in the code region. */
-function isPlausible({ memory, sfi: { rss } }: DeviceManifest, entry: number): boolean {
-  const code = memory[rss.codeRegion];
+function isPlausible(manifest: DeviceManifest, entry: number): boolean {
+  const code = manifest.memory[rssOf(manifest).codeRegion];
   if (code === undefined || (entry & 1) === 0) return false;
   return entry >= code.address && entry < code.address + code.sizeBytes;
 }

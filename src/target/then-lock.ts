@@ -19,3 +19,17 @@ export async function thenLock<T>(work: () => Promise<T>, lock: () => Promise<vo
   await lock();
   return result;
 }
+
+/** Runs `work`, then `lock` only when the work failed: for parts that must be open for the step that follows. */
+export async function orLock<T>(work: () => Promise<T>, lock: () => Promise<void>): Promise<T> {
+  try {
+    return await work();
+  } catch (thrown) {
+    try {
+      await lock();
+    } catch (second) {
+      throw asStationError(thrown).in({ cause: second });
+    }
+    throw thrown;
+  }
+}

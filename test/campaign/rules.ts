@@ -1,4 +1,4 @@
-import { type OptionWords, optionNames } from "../../drivers/virtual/chips.ts";
+import type { OptionWords } from "../../drivers/virtual/models/flash-model.ts";
 import type { StationError } from "../../src/errors/station-error.ts";
 import type { InstallResult } from "../../src/install/run.ts";
 import { optsrFields } from "./job.ts";
@@ -95,10 +95,10 @@ export function sameOptions(a: OptionWords, b: OptionWords): boolean {
 
 /** @param optsrMask the bits of FLASH_OPTSR that count */
 function differingBits(a: OptionWords, b: OptionWords, optsrMask = 0xffffffff): number {
-  return optionNames.reduce((sum, name) => {
+  return [...new Set([...Object.keys(a), ...Object.keys(b)])].reduce((sum, name) => {
     let bits = 0;
     const mask = name === "optsr" ? optsrMask : 0xffffffff;
-    for (let word = (a[name] ^ b[name]) & mask; word !== 0; word &= word - 1) bits++;
+    for (let word = ((a[name] ?? 0) ^ (b[name] ?? 0)) & mask; word !== 0; word &= word - 1) bits++;
     return sum + bits;
   }, 0);
 }
@@ -117,13 +117,13 @@ const rdp = { mask: 0xff00, level1: 0xbb00 } as const;
 function plannedOptions({ original, installed }: Reference): OptionWords[] {
   const withBits = (words: OptionWords, bits: number): OptionWords => ({
     ...words,
-    optsr: (words.optsr | bits) >>> 0,
+    optsr: ((words["optsr"] ?? 0) | bits) >>> 0,
   });
   const armed = withBits(original, security | ramSize);
   const open = [original, armed, withBits(armed, sfiStarted), installed];
   return [
     ...open,
-    ...open.map((words) => ({ ...words, optsr: ((words.optsr & ~rdp.mask) | rdp.level1) >>> 0 })),
+    ...open.map((words) => ({ ...words, optsr: (((words["optsr"] ?? 0) & ~rdp.mask) | rdp.level1) >>> 0 })),
   ];
 }
 

@@ -1,5 +1,6 @@
 import type { VirtualBench } from "../../drivers/virtual/bench.ts";
-import type { OptionWords } from "../../drivers/virtual/chips.ts";
+import { H7FlashController } from "../../drivers/virtual/chip/h7/flash.ts";
+import type { OptionWords } from "../../drivers/virtual/models/flash-model.ts";
 import type { BulkOpener } from "../../src/ports/index.ts";
 import { cleanJob, firmware } from "./job.ts";
 
@@ -45,6 +46,12 @@ export interface LastingChange {
 const optionControl: readonly number[] = [0x18, 0x118];
 const optionStart = 1 << 1;
 
+/** The flash controller of the bench's chip, which the campaign knows as an H7. */
+export function h7FlashOf({ chip: { flash } }: VirtualBench): H7FlashController {
+  if (!(flash instanceof H7FlashController)) throw new RangeError("the campaign is for the H7");
+  return flash;
+}
+
 /**
  * Watches option bytes and flash of a bench's chip. What RSS does by itself does not count; an option write counts when
  * it is started, and the erasure it brings is part of it.
@@ -52,7 +59,7 @@ const optionStart = 1 << 1;
  */
 export function watchChip(bench: VirtualBench, state: () => string): readonly LastingChange[] {
   const changes: LastingChange[] = [];
-  const { options, array } = bench.chip.flash;
+  const { optionBytes: options, cells } = h7FlashOf(bench);
   let applying = false;
   const note = (what: LastingChange["what"]): void => {
     if (!bench.chip.rss.running && !applying) changes.push({ what, state: state() });
@@ -71,13 +78,13 @@ export function watchChip(bench: VirtualBench, state: () => string): readonly La
     if (started && wasPending === 0 && bench.chip.store.get("optionPending") === 1) note("option write");
     return taken;
   };
-  const program = array.program.bind(array);
-  array.program = (offset, data) => {
+  const program = cells.program.bind(cells);
+  cells.program = (offset, data) => {
     note("program");
     program(offset, data);
   };
-  const erase = array.erase.bind(array);
-  array.erase = (offset, sizeBytes) => {
+  const erase = cells.erase.bind(cells);
+  cells.erase = (offset, sizeBytes) => {
     note("erase");
     erase(offset, sizeBytes);
   };

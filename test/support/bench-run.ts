@@ -16,6 +16,7 @@ import type {
   LicenseSource,
   LicenseStore,
 } from "../../src/ports/index.ts";
+import type { DeviceManifest } from "../../src/target/manifest-types.ts";
 import { h7Manifest, type SampleJob, sampleKey, sampleNonce } from "./sample-job.ts";
 
 /** A license source that counts what it issued. */
@@ -101,6 +102,8 @@ export interface BenchRunOptions {
   readonly journal?: MemoryJournal;
   readonly resume?: ResumePoint;
   readonly overrides?: Partial<InstallJob>;
+  /** The devices that are known; the H75x alone unless told. */
+  readonly manifests?: readonly DeviceManifest[];
   readonly signal?: AbortSignal;
   readonly onState?: (state: State) => void;
 }
@@ -195,7 +198,7 @@ export async function runOnBench(options: BenchRunOptions): Promise<BenchRun> {
         licenseStore: options.store ?? memoryStore(),
         recorder,
         signal: options.signal ?? new AbortController().signal,
-        manifests: [h7Manifest],
+        manifests: options.manifests ?? [h7Manifest],
         confirm: async () => false,
         onState: (state) => {
           bench.enterState(state);

@@ -161,7 +161,7 @@ describe.skipIf(!umockdevAvailable || !hasProgram("openocd"))(
       );
       expect(exitCode, text).toBe(0);
       expect(optionsRead(text)).toEqual([0x13debbf0]);
-      expect((chip.options().optsr >>> 8) & 0xff).toBe(0xaa);
+      expect(((chip.options()["optsr"] ?? 0) >>> 8) & 0xff).toBe(0xaa);
       expect(chip.flashBytes.every((byte) => byte === 0xff)).toBe(true);
     });
   },

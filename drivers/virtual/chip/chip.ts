@@ -1,13 +1,17 @@
 import { fromWords, toWords } from "../../../src/bytes/bytes.ts";
-import { type ChipModel, type OptionWords, optionNames } from "../chips.ts";
 import { chipCertificate, chipKeyPair } from "../identity.ts";
+import type { OptionWords } from "../models/flash-model.ts";
+import type { ChipModel } from "../models/model.ts";
+import { installServiceOf } from "../rss/kinds.ts";
 import { RssRunner } from "../rss/runner.ts";
-import { rssServiceAt, rssServiceById, type ServiceHost } from "../rss/services.ts";
+import type { CallableServices } from "../rss/services.ts";
 import type { ChipStore } from "../store.ts";
-import { Core } from "./core.ts";
-import { FlashController } from "./flash.ts";
-import { implementedBits, rdpLevel } from "./option-rules.ts";
-import { systemMemory } from "./system-memory.ts";
+import type { BusGate } from "./bus.ts";
+import { type BootVector, Core } from "./core.ts";
+import { flashPartOf } from "./flash-kinds.ts";
+import type { FlashPart } from "./flash-part.ts";
+import { noise, volatilePlace, writeUid } from "./ram.ts";
+import { Rom } from "./rom.ts";
 import { TargetBus } from "./target-bus.ts";
 
 /** What a chip tells whoever scripts faults, and asks. */
@@ -22,20 +26,22 @@ const quietObserver: ChipObserver = { rssStep: () => true, rssFinished: () => un
 /** Supply of a chip that has power. */
 const supplyMillivolts = 3300;
 
-/** A virtual STM32H7 with its supply and reset pin. All state is in the store. */
+/** A virtual STM32 with its supply and reset pin. All state is in the store. */
 export class VirtualChip {
   readonly model: ChipModel;
   readonly store: ChipStore;
-  readonly flash: FlashController;
+  readonly flash: FlashPart;
   readonly core: Core;
   readonly bus: TargetBus;
   readonly rss: RssRunner;
+  readonly rom: Rom;
   /** 12 bytes. */
   readonly uid: Uint8Array;
   /** Counts everything that breaks the SWD link; a probe must enter again after each. */
   linkEpoch = 0;
   observer: ChipObserver = quietObserver;
   readonly #certificate: Uint8Array;
+  readonly #services: CallableServices;
 
   /**
    * @param store state of the chip; initialised as factory new when it never was
@@ -49,28 +55,47 @@ export class VirtualChip {
     if (fresh) writeUid(store, uid);
     this.uid = fromWords([store.get("uid0"), store.get("uid1"), store.get("uid2")]);
     this.#certificate = chipCertificate(model, this.uid);
-    const memory = systemMemory(model, this.uid);
-    const services = this.#serviceHost();
-    this.flash = new FlashController(store, {
-      security: model.security,
+    this.rom = new Rom(model, this.uid);
+    this.flash = flashPartOf(model, store, {
       now,
       optionsChanged: () => this.#optionsChanged(),
+      launchOptions: () => this.#launchOptions(),
+      clearBackup: () => this.#clearBackup(),
     });
-    this.core = new Core(store, {
+    const install = installServiceOf(model, store, this.flash, this.rom, {
+      certificate: () => this.#certificate,
+      writeRam: (address, data) => this.#writeRam(address, data),
+      readRam: (address, sizeBytes) => this.#readRam(address, sizeBytes),
+    });
+    this.#services = install.services;
+    this.core = new Core(store, model.core, {
       now,
-      service: (address) => (model.security ? rssServiceAt(address, services) : undefined),
-      serviceById: (id) => rssServiceById(id, services),
+      service: (address) => this.#services.at(address),
+      serviceById: (id) => this.#services.byId(id),
       fetchHalfword: (address) => this.#fetchHalfword(address),
-      isStack: (address) => this.#ramAt(address - 4, 4) !== undefined,
+      isStack: (address) => volatilePlace(model, address - 4, 4) !== undefined,
       bootVector: () => this.#bootVector(),
+      security: () => this.flash.protection(),
       requestSystemReset: () => this.systemReset(),
     });
-    this.bus = new TargetBus({ store, model, flash: this.flash, core: this.core, systemMemory: memory });
+    this.bus = new TargetBus({
+      store,
+      model,
+      flash: this.flash,
+      core: this.core,
+      rom: this.rom,
+      gate: () => this.gate(),
+      takeKey: (value) => this.flash.takeKey(value),
+    });
     this.rss = new RssRunner({
       store,
-      flash: this.flash,
+      port: this.flash.install,
+      geometry: model.flash,
+      kind: install.kind,
       privateKey: chipKeyPair(model, this.uid).privateKey,
       now,
+      readRam: (address, sizeBytes) => this.#readRam(address, sizeBytes),
+      writeRam: (address, data) => this.#writeRam(address, data),
       goOn: (elapsedMs) => this.observer.rssStep(elapsedMs),
       finished: () => this.#rssFinished(),
     });
@@ -84,13 +109,20 @@ export class VirtualChip {
 
   /** Content of the flash, bank 1 first. A view: do not write. */
   get flashBytes(): Uint8Array {
-    return this.flash.array.bytes;
+    return this.flash.cells.bytes;
   }
 
-  /** The option words in force. */
+  /** The option words in force, by name. */
   options(): OptionWords {
     this.settle();
-    return this.flash.options.current();
+    return this.flash.options();
+  }
+
+  /** One option word in force. @throws RangeError the part has none of that name */
+  option(name: string): number {
+    const value = this.options()[name];
+    if (value === undefined) throw new RangeError(`no option word ${name}`);
+    return value;
   }
 
   get powered(): boolean {
@@ -101,10 +133,21 @@ export class VirtualChip {
     return this.powered ? supplyMillivolts : 0;
   }
 
-  /** True when the debug port answers: there is power, RSS is not at work and RDP is not 2. */
+  /** True when the debug port answers: there is power, RSS is not at work and the life cycle has not closed it. */
   answers(): boolean {
     this.settle();
     return this.powered && !this.rss.running && this.store.get("debugClosed") === 0;
+  }
+
+  /** What the life cycle leaves open behind the access ports. */
+  gate(): BusGate {
+    const protection = this.flash.protection();
+    return {
+      trustZone: protection.trustZone,
+      secureDebug: protection.secureDebug,
+      memoryClosed: protection.memoryClosed || (protection.needsNonSecureCore && this.core.stuckSecure),
+      ramOpen: this.store.get("secureState") === 0,
+    };
   }
 
   /** Lets everything happen whose time has come. @param all true: everything that is under way, whenever it ends. */
@@ -133,7 +176,8 @@ export class VirtualChip {
     if (this.powered) return;
     this.store.set("powered", 1);
     this.linkEpoch++;
-    this.store.set("dbgmcuCr", 0);
+    for (const word of ["dbgmcuCr", "rssCommand", "loadOnReset"] as const) this.store.set(word, 0);
+    this.flash.powerOn();
     this.core.powerOn();
     this.#enterReset();
     if (!this.core.heldInReset) this.#leaveReset();
@@ -152,7 +196,7 @@ export class VirtualChip {
     this.#leaveReset();
   }
 
-  /** Level on the reset pin. While it is low the DP and AP2 answer, and AP0 for the core's debug registers. */
+  /** Level on the reset pin. While it is low only windows that say so answer, among them the core's debug registers. */
   setNrst(low: boolean): void {
     if (low === this.core.heldInReset) return;
     this.settle();
@@ -166,18 +210,32 @@ export class VirtualChip {
     this.settle();
     this.flash.interrupt();
     this.rss.cancel();
+    if (this.store.get("loadOnReset") === 1) {
+      this.store.set("loadOnReset", 0);
+      this.flash.loadOptions();
+    }
     this.flash.reset();
     this.core.reset();
     this.store.set("apb4enr", 0);
   }
 
   #leaveReset(): void {
-    this.store.set("debugClosed", rdpLevel(this.flash.options.current().optsr) === 2 ? 1 : 0);
-    if (this.store.get("debugClosed") === 1) this.linkEpoch++;
-    if (this.model.security && this.rss.isRequested()) {
+    const wasClosed = this.store.get("debugClosed") === 1;
+    this.store.set("debugClosed", this.flash.protection().portClosed ? 1 : 0);
+    if (this.store.get("debugClosed") === 1 && !wasClosed) this.linkEpoch++;
+    if (this.rss.isRequested()) {
       this.linkEpoch++;
       this.rss.start();
     } else this.core.boot();
+  }
+
+  /** The chip resets itself and reads its option bytes; a debugger has to enter again. */
+  #launchOptions(): void {
+    this.linkEpoch++;
+    this.#enterReset();
+    this.flash.loadOptions();
+    this.flash.reset();
+    this.#leaveReset();
   }
 
   #rssFinished(): void {
@@ -186,23 +244,23 @@ export class VirtualChip {
     if (!this.powered) return;
     this.flash.reset();
     this.core.reset();
-    this.store.set("debugClosed", rdpLevel(this.flash.options.current().optsr) === 2 ? 1 : 0);
+    this.store.set("debugClosed", this.flash.protection().portClosed ? 1 : 0);
     this.core.boot();
   }
 
   /** A protection that goes up under a debugger's eyes stops the core: its next fetch from flash is refused. */
   #optionsChanged(): void {
-    if (rdpLevel(this.flash.options.current().optsr) !== 0 && !this.rss.running) this.core.lockUp();
+    if (this.flash.protection().stopsFetches && !this.rss.running) this.core.lockUp();
+  }
+
+  #clearBackup(): void {
+    for (const name of this.model.clearedByRegression) {
+      this.store.fill(name, 0, this.store.region(name).length, 0);
+    }
   }
 
   #makeFactoryNew(): void {
-    for (const name of optionNames) {
-      this.store.set(
-        `${name}Cur`,
-        this.model.factoryOptions[name] & implementedBits(name, this.model.security),
-      );
-    }
-    this.flash.array.erase(0, this.flashBytes.length);
+    this.flash.makeFactoryNew();
     // A chip that was off has no defined RAM.
     this.store.set("powered", 1);
     this.powerOff();
@@ -210,69 +268,60 @@ export class VirtualChip {
     this.store.set("initialized", 1);
   }
 
-  #serviceHost(): ServiceHost {
-    return {
-      register: (number) => this.store.get(number === 0 ? "r0" : "r1"),
-      setResult: (value) => this.store.set("r0", value),
-      optsr: () => this.flash.options.current().optsr,
-      certificate: () => this.#certificate,
-      writeRam: (address, data) => {
-        const place = this.#ramAt(address, data.length);
-        if (place !== undefined) this.store.write(place.name, place.offset, data);
-        return place !== undefined;
-      },
-    };
+  /** Another version of ST's secure firmware; parts without its version word stay as they are. */
+  setSfsp(version: number): void {
+    const { rss } = this.model;
+    if (rss.kind === "rsse" && rss.sfspAddress !== undefined)
+      this.rom.put(rss.sfspAddress, fromWords([version]));
   }
 
-  #ramAt(address: number, sizeBytes: number): { readonly name: string; readonly offset: number } | undefined {
-    const region = this.model.regions.find(
-      ({ kind, base, sizeBytes: size }) =>
-        kind === "volatile" && address >= base && address + sizeBytes <= base + size,
-    );
-    return region && { name: region.name, offset: address - region.base };
+  #writeRam(address: number, data: Uint8Array): boolean {
+    const place = volatilePlace(this.model, address, data.length);
+    if (place !== undefined) this.store.write(place.name, place.offset, data);
+    return place !== undefined;
   }
 
-  /** The core fetches: it may read what a debugger may not, and nothing at all from flash under RDP with debug on. */
+  /** A stretch of RAM as it is; empty where there is none. */
+  #readRam(address: number, sizeBytes: number): Uint8Array {
+    const place = volatilePlace(this.model, address, sizeBytes);
+    if (place === undefined) return new Uint8Array(0);
+    return this.store.region(place.name).subarray(place.offset, place.offset + sizeBytes);
+  }
+
+  /** The core fetches behind the protections, but nothing from flash that a level of RDP closes to debug. */
   #fetchHalfword(address: number): number | undefined {
     const into = new Uint8Array(2);
-    return this.bus.read(0, address, into, 2).kind === "ok"
-      ? (into[0] ?? 0) | ((into[1] ?? 0) << 8)
-      : undefined;
+    const master = { ap: this.model.debugPort.coreAp, nonSecure: undefined };
+    if (this.bus.read(master, address, into, 2).kind === "ok") return (into[0] ?? 0) | ((into[1] ?? 0) << 8);
+    const seen = this.#peek(address, 2);
+    return seen && this.flash.protection().trustZone ? (seen[0] ?? 0) | ((seen[1] ?? 0) << 8) : undefined;
   }
 
-  /** Boot address from BOOT_ADD0 (BOOT0 low), unit 64 KiB. Read behind the protections: the core is no debugger. */
-  #bootVector(): { readonly msp: number; readonly pc: number } | undefined {
-    const base = (this.flash.options.current().boot7 & 0xffff) * 0x10000;
-    const flashOffset = base - 0x08000000;
-    if (flashOffset >= 0 && flashOffset + 8 <= this.flashBytes.length) {
-      const place = this.flash.physical(flashOffset);
-      const [msp = 0, pc = 0] = toWords(this.flashBytes.slice(place, place + 8));
-      return { msp, pc };
+  /** Flash by any of its addresses. Read behind the protections: the core is no debugger. */
+  #peek(address: number, sizeBytes: number): Uint8Array | undefined {
+    const region = this.model.regions.find(({ kind }) => kind === "flash");
+    const bases =
+      region === undefined ? [] : [region.base, ...(region.aliases ?? []).map(({ base }) => base)];
+    for (const base of bases) {
+      const seen = this.flash.peek(address - base, sizeBytes);
+      if (seen !== undefined) return seen;
     }
+    return undefined;
+  }
+
+  #bootVector(): BootVector | undefined {
+    const place = this.flash.bootPlace();
+    if (place.kind === "bootloader") return { msp: 0, pc: place.address | 1, secure: false };
+    const secure = place.secure === true;
     const into = new Uint8Array(8);
-    if (this.bus.read(0, base, into, 4).kind !== "ok") return undefined;
-    const [msp = 0, pc = 0] = toWords(into);
-    return { msp, pc };
+    const master = { ap: this.model.debugPort.coreAp, nonSecure: undefined };
+    const seen =
+      this.#peek(place.address, 8) ??
+      (this.bus.read(master, place.address, into, 4).kind === "ok" ? into : undefined);
+    if (seen === undefined) return secure ? { msp: 0, pc: 0, secure } : undefined;
+    const [msp = 0, pc = 0] = toWords(seen.slice());
+    // Firmware that can run hands over to the non-secure side; what debugs from outside sees it there.
+    const staysSecure = secure && (pc === 0xffffffff || this.flash.protection().secureDebug);
+    return { msp, pc: pc === 0xffffffff && secure ? 0 : pc, secure: staysSecure };
   }
-}
-
-function writeUid(store: ChipStore, uid: Uint8Array): void {
-  const [uid0 = 0, uid1 = 0, uid2 = 0] = toWords(uid);
-  store.set("uid0", uid0);
-  store.set("uid1", uid1);
-  store.set("uid2", uid2);
-}
-
-/** What RAM holds after power-on: nothing one may rely on, and the same in every run. */
-function noise(seed: number, sizeBytes: number): Uint8Array {
-  const words = new Uint32Array(sizeBytes / 4);
-  let state = (seed ^ 0x9e3779b9) >>> 0;
-  for (let i = 0; i < words.length; i++) {
-    // xorshift32 (Marsaglia 2003)
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state = (state ^ (state << 5)) >>> 0;
-    words[i] = state;
-  }
-  return new Uint8Array(words.buffer);
 }

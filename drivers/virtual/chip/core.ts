@@ -1,7 +1,7 @@
+import type { CoreModel } from "../models/debug-model.ts";
 import type { ChipStore } from "../store.ts";
 import type { WordName } from "../store-layout.ts";
 import { readCoreRegister, writeCoreRegister } from "./core-registers.ts";
-import { ppbConstants } from "./ppb-constants.ts";
 
 /** DHCSR (Armv7-M ARM C1.6.2). */
 const dhcsr = {
@@ -12,9 +12,14 @@ const dhcsr = {
   regReady: 1 << 16,
   halted: 1 << 17,
   lockup: 1 << 19,
+  secureDebug: 1 << 20,
   retired: 1 << 24,
   resetSeen: 1 << 25,
 } as const;
+/** DSCSR.CDS: the core is in Secure state (Armv8-M ARM D1.2.57). */
+const currentDomainSecure = 1 << 16;
+/** DAUTHSTATUS: non-secure and secure invasive and non-invasive debug, each implemented (0b10) and allowed (0b11). */
+const authStatus = { nonSecure: 0x0f, secure: 0xf0, secureImplemented: 0xa0 } as const;
 const demcr = { vectorCatchReset: 1 << 0, writable: 0x010f07f1 } as const;
 /** DFSR: why the core halted. */
 const dfsr = { halted: 1 << 0, breakpoint: 1 << 1, vectorCatch: 1 << 3 } as const;
@@ -42,6 +47,14 @@ export interface ServiceCall {
   perform(): void;
 }
 
+/** What the core starts with. */
+export interface BootVector {
+  readonly msp: number;
+  readonly pc: number;
+  /** It starts in Secure state. */
+  readonly secure: boolean;
+}
+
 /** What the core needs of the chip around it. */
 export interface CoreHost {
   now(): number;
@@ -51,27 +64,36 @@ export interface CoreHost {
   /** What the core fetches at `address`; undefined when it cannot. */
   fetchHalfword(address: number): number | undefined;
   isStack(address: number): boolean;
-  /** MSP and PC the core starts with; undefined when the vector table cannot be fetched. */
-  bootVector(): { readonly msp: number; readonly pc: number } | undefined;
+  /** MSP, PC and state the core starts with; undefined when the vector table cannot be fetched. */
+  bootVector(): BootVector | undefined;
+  /** TrustZone is on, and secure debug is allowed. */
+  security(): { readonly trustZone: boolean; readonly secureDebug: boolean };
   requestSystemReset(): void;
 }
 
 /**
- * The debug side of a Cortex-M7: halting, core registers, vector catch. It interprets no instructions. A core that is
+ * The debug side of a Cortex-M: halting, core registers, vector catch. It interprets no instructions. A core that is
  * let go at the entry of a service performs it and returns to LR; anywhere else it just runs.
  */
 export class Core {
   readonly #store: ChipStore;
   readonly #host: CoreHost;
+  readonly #model: CoreModel;
   #serviceDoneMs = 0;
 
-  constructor(store: ChipStore, host: CoreHost) {
+  constructor(store: ChipStore, model: CoreModel, host: CoreHost) {
     this.#store = store;
+    this.#model = model;
     this.#host = host;
   }
 
   get halted(): boolean {
     return this.#store.get("halted") === 1;
+  }
+
+  /** True when it is in Secure state and can go no further: a debugger without secure debug never sees it elsewhere. */
+  get stuckSecure(): boolean {
+    return this.#store.get("secureState") === 1 && this.#store.get("lockup") === 1;
   }
 
   /** True while NRST holds the core. */
@@ -105,7 +127,8 @@ export class Core {
     this.#store.set("msp", vector?.msp ?? 0);
     this.#store.set("pc", (vector?.pc ?? 0) & ~1);
     this.#store.set("xpsr", (vector?.pc ?? 0) & 1 ? thumbState : 0);
-    const debugging = (this.#store.get("dhcsr") & dhcsr.debugEnable) !== 0;
+    this.#store.set("secureState", vector?.secure ? 1 : 0);
+    const debugging = this.#mayHalt && (this.#store.get("dhcsr") & dhcsr.debugEnable) !== 0;
     if (debugging && (this.#store.get("demcr") & demcr.vectorCatchReset) !== 0) this.#halt(dfsr.vectorCatch);
     else this.#run();
   }
@@ -133,8 +156,23 @@ export class Core {
     if (address === 0xe000edf0) return this.#readDhcsr();
     if (address === 0xe000ed0c) return 0xfa050000;
     if (address === 0xe000ed30) return this.#store.get("dfsr");
-    if (address === 0xe0002000) return 0x10000080 | this.#store.get("fpCtrl"); // FPBv2, eight comparators
-    return ppbConstants.get(address) ?? 0;
+    if (address === 0xe0002000) return this.#model.fpCtrl | this.#store.get("fpCtrl");
+    if (this.#model.trustZone && address === 0xe000ee08) {
+      return this.#store.get("secureState") === 1 ? currentDomainSecure : 0;
+    }
+    if (this.#model.trustZone && address === 0xe000efb8) return this.#authStatus();
+    return this.#model.constants.get(address) ?? 0;
+  }
+
+  #authStatus(): number {
+    const { trustZone, secureDebug } = this.#host.security();
+    const secure = secureDebug ? authStatus.secure : authStatus.secureImplemented;
+    return authStatus.nonSecure | (trustZone ? secure : 0);
+  }
+
+  /** A core in Secure state is not halted without secure debug. */
+  get #mayHalt(): boolean {
+    return this.#store.get("secureState") === 0 || this.#host.security().secureDebug;
   }
 
   /** Writes a word of the private peripheral bus; what does not exist is lost. */
@@ -172,6 +210,7 @@ export class Core {
         dhcsr.regReady |
         (this.halted ? dhcsr.halted : 0) |
         (lockup && !this.halted ? dhcsr.lockup : 0) |
+        (this.#host.security().secureDebug ? dhcsr.secureDebug : 0) |
         (this.halted || lockup || this.heldInReset ? 0 : dhcsr.retired) |
         (seen ? dhcsr.resetSeen : 0)) >>>
       0
@@ -184,7 +223,7 @@ export class Core {
     this.#store.set("dhcsr", enabled ? value & dhcsr.control : 0);
     if (this.heldInReset) return;
     if (enabled && (value & dhcsr.halt) !== 0) {
-      if (!this.halted) this.#halt(dfsr.halted);
+      if (!this.halted && this.#mayHalt) this.#halt(dfsr.halted);
     } else if (this.halted) {
       if (enabled && (value & dhcsr.step) !== 0) this.#step();
       else this.#run();
@@ -216,13 +255,13 @@ export class Core {
     const sound = opcode !== undefined && (this.#store.get("xpsr") & thumbState) !== 0;
     this.#store.set("lockup", sound ? 0 : 1);
     if (!sound) return;
-    const debugging = (this.#store.get("dhcsr") & dhcsr.debugEnable) !== 0;
-    if (opcode === breakpointOpcode) {
+    const service = this.#host.service(pc);
+    if (service === undefined && opcode === breakpointOpcode) {
+      const debugging = (this.#store.get("dhcsr") & dhcsr.debugEnable) !== 0;
       if (debugging) this.#halt(dfsr.breakpoint);
       else this.#store.set("lockup", 1);
       return;
     }
-    const service = this.#host.service(pc);
     if (service === undefined) return;
     if (!this.#host.isStack(readCoreRegister(this.#store, 13))) {
       this.#store.set("lockup", 1);

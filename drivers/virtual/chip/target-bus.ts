@@ -1,28 +1,25 @@
 import { fromWords, toWords } from "../../../src/bytes/bytes.ts";
-import type { ChipModel, MemoryRegion } from "../chips.ts";
+import type { ChipModel, MemoryRegion, RegionAlias, RegisterWindow } from "../models/model.ts";
 import type { ChipStore } from "../store.ts";
-import { type AccessWidth, type BusOutcome, busFault, done } from "./bus.ts";
+import { type AccessWidth, type BusGate, type BusMaster, type BusOutcome, busFault, done } from "./bus.ts";
 import type { Core } from "./core.ts";
-import type { FlashController } from "./flash.ts";
+import type { Access, FlashPart } from "./flash-part.ts";
 import { readPeripheral, writePeripheral } from "./peripherals.ts";
-import { readSystemMemory } from "./system-memory.ts";
-
-const flashRegisters = { base: 0x52002000, sizeBytes: 0x400 } as const;
-const itcmAlias = 0x00200000;
-const ppb = { base: 0xe0000000, end: 0xe0100000 } as const;
-/** APB-D: DBGMCU, SWO and SWTF at 0xE00E1000 mirror 0x5C001000 and answer even while the core is held in reset. */
-const apbDebug = { base: 0xe00e1000, sizeBytes: 0x4000, mirrorOf: 0x5c001000 } as const;
+import type { Rom } from "./rom.ts";
 
 /** The parts of a chip that a debugger reaches over its access ports. */
 export interface BusParts {
   readonly store: ChipStore;
   readonly model: ChipModel;
-  readonly flash: FlashController;
+  readonly flash: FlashPart;
   readonly core: Core;
-  readonly systemMemory: Uint8Array;
+  readonly rom: Rom;
+  gate(): BusGate;
+  /** A register that takes keys of a debug authentication was written. */
+  takeKey(value: number): void;
 }
 
-/** The buses behind AP0 (everything the M7 sees), AP1 (D2 and D3 domains) and AP2 (debug APB). */
+/** The buses behind the access ports of a chip, decoded by the data of its model. */
 export class TargetBus {
   readonly #parts: BusParts;
 
@@ -31,9 +28,9 @@ export class TargetBus {
   }
 
   /** Reads `into.length` bytes in units of `width` from `address`. On a fault the rest of `into` stays as it was. */
-  read(ap: number, address: number, into: Uint8Array, width: AccessWidth): BusOutcome {
+  read(master: BusMaster, address: number, into: Uint8Array, width: AccessWidth): BusOutcome {
     for (let at = 0; at < into.length; ) {
-      const { outcome, size } = this.#readStretch(ap, (address + at) >>> 0, into.subarray(at), width);
+      const { outcome, size } = this.#readStretch(master, (address + at) >>> 0, into.subarray(at), width);
       if (outcome.kind !== "ok") return outcome;
       at += size;
     }
@@ -41,10 +38,10 @@ export class TargetBus {
   }
 
   /** Writes bytes in units of `width`. What lies before a refused unit has been written. */
-  write(ap: number, address: number, data: Uint8Array, width: AccessWidth): BusOutcome {
+  write(master: BusMaster, address: number, data: Uint8Array, width: AccessWidth): BusOutcome {
     let stallMs = 0;
     for (let at = 0; at < data.length; ) {
-      const { outcome, size } = this.#writeStretch(ap, (address + at) >>> 0, data.subarray(at), width);
+      const { outcome, size } = this.#writeStretch(master, (address + at) >>> 0, data.subarray(at), width);
       if (outcome.kind !== "ok") return outcome;
       stallMs += outcome.stallMs;
       at += size;
@@ -52,108 +49,154 @@ export class TargetBus {
     return { kind: "ok", stallMs };
   }
 
-  #readStretch(ap: number, address: number, into: Uint8Array, width: AccessWidth): Stretch {
-    if (!this.#parts.core.heldInReset) {
-      const place = this.#memoryAt(ap, address, into.length);
-      if (place !== undefined) {
-        const part = into.subarray(0, place.size);
-        if (place.region.kind === "flash") {
-          return { outcome: this.#parts.flash.read(address, place.offset, part), size: place.size };
-        }
-        part.set(
-          this.#parts.store.region(place.region.name).subarray(place.offset, place.offset + place.size),
-        );
-        return { outcome: done, size: place.size };
-      }
-      const system = ap === 0 ? readSystemMemory(this.#parts.systemMemory, address, width) : undefined;
-      if (system !== undefined) {
-        into.set(system);
+  #readStretch(master: BusMaster, address: number, into: Uint8Array, width: AccessWidth): Stretch {
+    const gate = this.#parts.gate();
+    const place = this.#memoryAt(master, gate, address, into.length);
+    if (place?.access !== undefined)
+      return this.#readMemory({ ...place, access: place.access }, address, into, gate);
+    if (!this.#parts.core.heldInReset && !gate.memoryClosed) {
+      const constant = this.#parts.rom.read(master.ap, address, width);
+      if (constant !== undefined) {
+        into.set(constant);
         return { outcome: done, size: width };
       }
     }
-    const word = this.#readRegister(ap, address - (address % 4));
+    const word = place === undefined ? this.#readRegister(master, gate, address - (address % 4)) : undefined;
     if (word === undefined) return { outcome: busFault(address), size: width };
     into.set(fromWords([word]).subarray(address % 4, (address % 4) + width));
     return { outcome: done, size: width };
   }
 
-  #writeStretch(ap: number, address: number, data: Uint8Array, width: AccessWidth): Stretch {
-    if (!this.#parts.core.heldInReset) {
-      const place = this.#memoryAt(ap, address, data.length);
-      if (place !== undefined) {
-        const part = data.subarray(0, place.size);
-        if (place.region.kind === "flash") {
-          // Flash is written at its own address, not through the ITCM alias.
-          const outcome = address < itcmAlias + place.region.sizeBytes ? busFault(address) : undefined;
-          return {
-            outcome: outcome ?? this.#parts.flash.write(address, place.offset, part),
-            size: place.size,
-          };
-        }
-        this.#parts.store.write(place.region.name, place.offset, part);
-        return { outcome: done, size: place.size };
-      }
+  #readMemory(place: Reached, address: number, into: Uint8Array, gate: BusGate): Stretch {
+    const part = into.subarray(0, place.size);
+    const { region, offset, size, access } = place;
+    if (region.kind === "flash") {
+      return { outcome: this.#parts.flash.read(access, address, offset, part), size };
     }
-    const value = width === 4 ? toWords(data.subarray(0, 4))[0] : undefined;
-    const taken = value !== undefined && this.#writeRegister(ap, address, value);
-    return { outcome: taken ? done : busFault(address), size: width };
+    // A block that is not the transaction's reads as zero (GTZC MPCBB).
+    if (isForeign(gate, access)) part.fill(0);
+    else part.set(this.#parts.store.region(region.name).subarray(offset, offset + size));
+    return { outcome: done, size };
   }
 
-  #memoryAt(ap: number, address: number, sizeBytes: number): Place | undefined {
+  #writeStretch(master: BusMaster, address: number, data: Uint8Array, width: AccessWidth): Stretch {
+    const gate = this.#parts.gate();
+    const place = this.#memoryAt(master, gate, address, data.length);
+    if (place !== undefined) {
+      const { region, alias, offset, size, access } = place;
+      if (access === undefined || alias.readOnly) return { outcome: busFault(address), size };
+      const part = data.subarray(0, size);
+      if (region.kind === "flash") {
+        return { outcome: this.#parts.flash.write(access, address, offset, part), size };
+      }
+      if (!isForeign(gate, access)) this.#parts.store.write(region.name, offset, part);
+      return { outcome: done, size };
+    }
+    const value = width === 4 ? toWords(data.subarray(0, 4))[0] : undefined;
+    const outcome =
+      value === undefined ? busFault(address) : this.#writeRegister(master, gate, address, value);
+    return { outcome, size: width };
+  }
+
+  /** The memory at an address; without `access` when this transaction may not go there. Undefined: no memory. */
+  #memoryAt(master: BusMaster, gate: BusGate, address: number, sizeBytes: number): Place | undefined {
+    if (this.#parts.core.heldInReset) return undefined;
     for (const region of this.#parts.model.regions) {
-      if (!region.accessPorts.includes(ap)) continue;
-      const bases = region.kind === "flash" ? [region.base, itcmAlias] : [region.base];
-      for (const base of bases) {
-        const offset = address - base;
+      if (!region.accessPorts.includes(master.ap)) continue;
+      const aliases: readonly RegionAlias[] = [{ base: region.base }, ...(region.aliases ?? [])];
+      for (const alias of aliases) {
+        const offset = address - alias.base;
         if (offset < 0 || offset >= region.sizeBytes) continue;
-        return { region, offset, size: Math.min(sizeBytes, region.sizeBytes - offset) };
+        const access = gate.memoryClosed ? undefined : attribution(master, gate, alias.secure === true);
+        return {
+          region,
+          alias,
+          offset,
+          size: Math.min(sizeBytes, region.sizeBytes - offset),
+          access,
+        };
       }
     }
     return undefined;
   }
 
-  #readRegister(ap: number, address: number): number | undefined {
-    const { store, model, flash, core } = this.#parts;
-    if (ap === 2) return readPeripheral(store, model, mirrored(address));
-    if (ap === 0 && address >= ppb.base && address < ppb.end) return core.read(address);
-    if (core.heldInReset) return undefined;
-    if (ap === 0 && inBlock(address, flashRegisters))
-      return flash.readRegister(address - flashRegisters.base);
-    return ap <= 1 ? readPeripheral(store, model, address) : undefined;
+  #window(master: BusMaster, gate: BusGate, address: number): Registers | undefined {
+    const { model, core } = this.#parts;
+    const window = model.windows.find(
+      ({ base, sizeBytes, accessPorts }) =>
+        accessPorts.includes(master.ap) && address >= base && address < base + sizeBytes,
+    );
+    if (window === undefined || (core.heldInReset && !window.underReset)) return undefined;
+    if (gate.memoryClosed && !window.alwaysOpen) return undefined;
+    const access = attribution(master, gate, window.secure === true);
+    return access && { window, at: address - window.base + (window.mirrorOf ?? window.base), access };
   }
 
-  #writeRegister(ap: number, address: number, value: number): boolean {
-    const { store, flash, core } = this.#parts;
-    if (ap === 2) return writePeripheral(store, mirrored(address), value);
-    if (ap === 0 && address >= ppb.base && address < ppb.end) {
-      core.write(address, value);
-      return true;
-    }
-    if (core.heldInReset) return false;
-    if (ap === 0 && inBlock(address, flashRegisters)) {
-      flash.writeRegister(address - flashRegisters.base, value);
-      return true;
-    }
-    return ap <= 1 && writePeripheral(store, address, value);
+  #readRegister(master: BusMaster, gate: BusGate, address: number): number | undefined {
+    const { store, model, flash, core } = this.#parts;
+    const found = this.#window(master, gate, address);
+    if (found === undefined) return undefined;
+    const { window, at, access } = found;
+    if (window.kind === "core") return core.read(at);
+    if (window.kind === "flash") return flash.readRegister(access, at - (window.mirrorOf ?? window.base));
+    return readPeripheral(store, model, at);
   }
+
+  #writeRegister(master: BusMaster, gate: BusGate, address: number, value: number): BusOutcome {
+    const { store, model, flash, core } = this.#parts;
+    const found = this.#window(master, gate, address);
+    if (found === undefined) return busFault(address);
+    const { window, at, access } = found;
+    if (window.kind === "flash")
+      return flash.writeRegister(access, at - (window.mirrorOf ?? window.base), value);
+    if (window.kind === "core") {
+      core.write(at, value);
+      return done;
+    }
+    if (!writePeripheral(store, model, at, value)) return busFault(address);
+    if (model.registers.some((register) => register.takesKeys && register.address === at)) {
+      this.#parts.takeKey(value);
+    }
+    return done;
+  }
+}
+
+/**
+ * Security of a transaction, undefined when it is refused: a secure alias takes secure transactions only; through any
+ * other address a transaction is non-secure, whatever it was asked to be (IDAU). A secure transaction without secure
+ * debug fails (Arm AHB5-AP).
+ */
+function attribution(master: BusMaster, gate: BusGate, secureAlias: boolean): Access | undefined {
+  if (!gate.trustZone) return secureAlias ? undefined : { secure: false };
+  if (master.nonSecure === false && !gate.secureDebug) return undefined;
+  const secure = master.nonSecure === undefined ? gate.secureDebug : !master.nonSecure;
+  return secureAlias && !secure ? undefined : { secure: secureAlias };
+}
+
+function isForeign(gate: BusGate, access: Access): boolean {
+  return gate.trustZone && !gate.ramOpen && !access.secure;
 }
 
 interface Place {
   readonly region: MemoryRegion;
+  readonly alias: RegionAlias;
   readonly offset: number;
   readonly size: number;
+  readonly access: Access | undefined;
+}
+
+interface Reached extends Place {
+  readonly access: Access;
+}
+
+interface Registers {
+  readonly window: RegisterWindow;
+  /** Address as the kind of the window knows it. */
+  readonly at: number;
+  readonly access: Access;
 }
 
 interface Stretch {
   readonly outcome: BusOutcome;
   readonly size: number;
-}
-
-function inBlock(address: number, block: { readonly base: number; readonly sizeBytes: number }): boolean {
-  return address >= block.base && address < block.base + block.sizeBytes;
-}
-
-/** Address behind AP2 as the core's bus knows it; 0 (where nothing answers) outside the block. */
-function mirrored(address: number): number {
-  return inBlock(address, apbDebug) ? address - apbDebug.base + apbDebug.mirrorOf : 0;
 }

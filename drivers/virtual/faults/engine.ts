@@ -151,6 +151,9 @@ export class FaultEngine implements ProbeConditions, ChipObserver {
       case "hang-rss":
         this.#hangRss = true;
         return;
+      case "old-sfsp":
+        this.#chip.setSfsp(0x00010100);
+        return;
       case "power-loss":
       case "unpowered":
         this.#chip.powerOff();

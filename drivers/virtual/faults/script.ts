@@ -23,6 +23,7 @@ export const plainKinds = [
   "no-answer",
   "permission",
   "hang-rss",
+  "old-sfsp",
 ] as const;
 
 type PlainKind = (typeof plainKinds)[number];
@@ -36,6 +37,7 @@ export const standingKinds: readonly string[] = [
   "busy",
   "permission",
   "hang-rss",
+  "old-sfsp",
   "fault-at",
 ];
 
@@ -55,6 +57,7 @@ export const standingKinds: readonly string[] = [
  * - clock-too-fast: above `kilohertz` the wire garbles
  * - kill: the process is killed (SIGKILL)
  * - no-answer: nothing answers on the wire; hang-rss: RSS never ends
+ * - old-sfsp: the secure firmware of the part (H5) is version 0.1.1, which starts no RSSe
  * - busy, permission: the probe cannot be opened, busy for `times` attempts or for ever
  */
 export type FaultEffect =

@@ -1,27 +1,24 @@
 import { fromWords } from "../../../src/bytes/bytes.ts";
-import type { FlashController } from "../chip/flash.ts";
-import { bankBytes, flashWordBytes, sectorBytes } from "../chip/flash-array.ts";
-import {
-  evaluateOptionChange,
-  implementedBits,
-  optsrBits,
-  rdpLevel,
-  withoutSfiStarted,
-} from "../chip/option-rules.ts";
-import type { OptionWords } from "../chips.ts";
+import { chunks } from "../../../src/bytes/chunks.ts";
+import type { InstallPort } from "../chip/flash-part.ts";
+import type { FlashGeometry, OptionWords } from "../models/flash-model.ts";
 import type { ChipStore } from "../store.ts";
-import { contract, type Refusal, refusal, rssScratch, rssStatus } from "./contract.ts";
-import { flashBase, planPart, type RssStep } from "./plan.ts";
+import { type Refusal, refusals } from "./contract.ts";
+import type { InstallKind } from "./kinds.ts";
+import { flashOffset, planPart, type RssStep } from "./plan.ts";
 import { makeToken, readToken, tokenBytes } from "./token.ts";
-
-const axiBase = 0x24000000;
 
 /** What RSS needs of the chip and tells it. */
 export interface RssHost {
   readonly store: ChipStore;
-  readonly flash: FlashController;
+  readonly port: InstallPort;
+  readonly geometry: FlashGeometry;
+  /** How this part's install service is asked and answers; undefined: it has none. */
+  readonly kind: InstallKind | undefined;
   readonly privateKey: Uint8Array;
   now(): number;
+  readRam(address: number, sizeBytes: number): Uint8Array;
+  writeRam(address: number, data: Uint8Array): boolean;
   /** Asked before every step with the time since RSS began; false makes RSS hang there. */
   goOn(elapsedMs: number): boolean;
   /** RSS has written its completion words. */
@@ -48,24 +45,17 @@ export class RssRunner {
     return this.#host.store.get("rssRunning") === 1;
   }
 
-  /**
-   * True when a reset now starts an install: SECURITY, "SFI process started" and ST_RAM_SIZE 3 are set, RDP is
-   * 0xAA, and the host has cleared the completion words.
-   */
+  /** True when a reset now starts an install. Asked once at every reset: a command word is taken by it. */
   isRequested(): boolean {
-    const { optsr } = this.#host.flash.options.current();
-    const armed = (optsr >>> optsrBits.security) & (optsr >>> optsrBits.rss1) & 1;
-    const ramSize = (optsr >>> optsrBits.stRamSize) & 3;
-    const cleared = this.#ram(contract.completionAddress, 8).every((byte) => byte === 0);
-    return armed === 1 && ramSize === 3 && rdpLevel(optsr) === 0 && cleared;
+    return this.#host.kind?.takeRequest() ?? false;
   }
 
   /** Begins with the part in RAM. */
   start(): void {
-    const { store } = this.#host;
+    const { store, kind } = this.#host;
     for (const word of ["rssStep", "rssRefusal", "rssTokenSectorUsed"] as const) store.set(word, 0);
     store.set("rssRunning", 1);
-    store.fill("dtcm", rssScratch.offset, rssScratch.sizeBytes, 0x5a);
+    kind?.begin();
     this.#steps = undefined;
     this.#startedMs = this.#host.now();
     this.#dueMs = this.#startedMs + (this.#step()?.ms ?? 0);
@@ -96,23 +86,28 @@ export class RssRunner {
   }
 
   #step(): RssStep | undefined {
-    const { store } = this.#host;
-    const refused = store.get("rssRefusal");
-    if (refused !== 0) return { kind: "refuse", value: refused as Refusal, ms: 1 };
-    this.#steps ??= planPart((address, sizeBytes) => this.#ram(address, sizeBytes), this.#host.privateKey);
+    const { store, kind, geometry, privateKey } = this.#host;
+    const reason = refusals[store.get("rssRefusal") - 1];
+    if (reason !== undefined) return { kind: "refuse", reason, ms: 1 };
+    if (kind === undefined) return undefined;
+    this.#steps ??= planPart((address, sizeBytes) => this.#host.readRam(address, sizeBytes), {
+      service: kind.service,
+      version: kind.version(),
+      geometry,
+      privateKey,
+    });
     return this.#steps[store.get("rssStep")];
   }
 
   #perform(step: RssStep): void {
-    const { flash } = this.#host;
     switch (step.kind) {
       case "work":
         return;
       case "require-blank":
-        if (!this.#isWritable(step.address, step.sizeBytes)) this.#refuseWith(refusal.flashNotErased);
+        if (!this.#isWritable(step.address, step.sizeBytes)) this.#refuseWith("flashNotErased");
         return;
       case "program":
-        flash.array.program(this.#place(step.address), step.data);
+        this.#host.port.program(this.#place(step.address), step.data);
         return;
       case "require-token":
         this.#requireToken(step.address, step.index);
@@ -126,19 +121,21 @@ export class RssRunner {
       case "set-options":
         this.#setOptions(step.words);
         return;
+      case "store-key":
+        this.#host.store.set("hasDaObject", 1);
+        return;
       case "refuse":
-        this.#clearSfiStarted();
-        this.#complete(rssStatus.error, step.value);
+        this.#refuse(step.reason);
         return;
       case "complete":
-        this.#complete(rssStatus.ok, step.value);
+        this.#complete(this.#host.kind?.words.ok ?? 0, step.value);
         return;
     }
   }
 
   /** The next step is a refusal, also after the process was killed in between. */
-  #refuseWith(value: Refusal): void {
-    this.#host.store.set("rssRefusal", value);
+  #refuseWith(reason: Refusal): void {
+    this.#host.store.set("rssRefusal", refusals.indexOf(reason) + 1);
   }
 
   get #earlierPartUsedSector(): boolean {
@@ -146,10 +143,9 @@ export class RssRunner {
   }
 
   #requireToken(address: number, index: number): void {
-    const place = this.#place(address);
-    const held = this.#host.flash.array.bytes.subarray(place, place + tokenBytes);
+    const held = this.#host.port.bytes(this.#place(address), tokenBytes);
     const token = readToken(held, this.#headerTag(), address, this.#host.privateKey);
-    if (token?.nextIndex !== index) this.#refuseWith(refusal.continuation);
+    if (token?.nextIndex !== index) this.#refuseWith("continuation");
     else this.#host.store.set("rssTokenSectorUsed", token.sectorUsed ? 1 : 0);
   }
 
@@ -158,69 +154,48 @@ export class RssRunner {
     const token = makeToken({ nextIndex, sectorUsed }, this.#headerTag(), address, this.#host.privateKey);
     if (!this.#isWritable(address, tokenBytes)) {
       if (sectorUsed) {
-        this.#refuseWith(refusal.continuation);
+        this.#refuseWith("continuation");
         return;
       }
       this.#eraseSectorOf(address);
     }
-    this.#host.flash.array.program(this.#place(address), token);
+    for (const { address: at, data } of chunks(this.#place(address), token, this.#host.geometry.unitBytes)) {
+      this.#host.port.program(at, data);
+    }
   }
 
   #headerTag(): Uint8Array {
-    return this.#ram(contract.headerAddress + 12, 16);
+    const header = this.#host.kind?.service.buffers.header ?? 0;
+    return this.#host.readRam(header + 12, 16);
   }
 
   #setOptions(words: OptionWords): void {
-    const { options } = this.#host.flash;
-    const masked = Object.fromEntries(
-      Object.entries(words).map(([name, word]) => [
-        name,
-        word & implementedBits(name as keyof OptionWords, true),
-      ]),
-    ) as Record<keyof OptionWords, number>;
-    const wanted = { ...masked, optsr: withoutSfiStarted(masked.optsr) };
-    const change = evaluateOptionChange(options.current(), wanted);
-    if (change.kind === "refused") this.#refuseWith(refusal.optionBytes);
-    else options.apply(change);
+    const allowed = this.#host.kind?.allowsOptions(words) ?? false;
+    if (!allowed || !this.#host.port.setOptions(words)) this.#refuseWith("optionBytes");
   }
 
-  #clearSfiStarted(): void {
-    const { options } = this.#host.flash;
-    const current = options.current();
-    const change = evaluateOptionChange(current, { ...current, optsr: withoutSfiStarted(current.optsr) });
-    if (change.kind === "accepted") options.apply(change);
+  #refuse(reason: Refusal): void {
+    const { kind } = this.#host;
+    kind?.refused();
+    this.#complete(kind?.words.error ?? 0, kind?.words.valueOf(reason) ?? 0);
   }
 
   #complete(status: number, value: number): void {
-    this.#host.store.write("axi", contract.completionAddress - axiBase, fromWords([status, value]));
+    const completion = this.#host.kind?.service.buffers.completion ?? 0;
+    this.#host.writeRam(completion, fromWords([status, value]));
     this.#host.store.set("rssRunning", 0);
     this.#host.finished();
   }
 
-  /** Erased, and in sectors that no protection covers. */
   #isWritable(address: number, sizeBytes: number): boolean {
-    const { array, options } = this.#host.flash;
-    for (let at = address; at < address + sizeBytes; at += flashWordBytes) {
-      const place = this.#place(at);
-      const bank = place < bankBytes ? 0 : 1;
-      const sector = Math.floor((place % bankBytes) / sectorBytes);
-      if (array.isSectorProtected(bank, sector, options.current())) return false;
-      if (!array.isBlank(place, flashWordBytes)) return false;
-    }
-    return true;
+    return this.#host.port.isWritable(this.#place(address), sizeBytes);
   }
 
   #eraseSectorOf(address: number): void {
-    const place = this.#place(address);
-    this.#host.flash.array.erase(place - (place % sectorBytes), sectorBytes);
+    this.#host.port.eraseSectorOf(this.#place(address));
   }
 
   #place(address: number): number {
-    return this.#host.flash.physical(address - flashBase);
-  }
-
-  #ram(address: number, sizeBytes: number): Uint8Array {
-    const at = address - axiBase;
-    return this.#host.store.region("axi").subarray(at, at + sizeBytes);
+    return flashOffset(this.#host.geometry, address);
   }
 }

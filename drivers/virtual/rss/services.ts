@@ -1,43 +1,52 @@
 import type { ServiceCall } from "../chip/core.ts";
-import { optsrBits } from "../chip/option-rules.ts";
-import { type RssServiceName, rssServiceEntry, rssServiceNames } from "../chip/system-memory.ts";
-import { rssStatus, rssVersion } from "./contract.ts";
+import { type RssServiceName, rssServiceNames } from "../models/rss-table.ts";
 
-/** What the services of the RSS API need of the chip. */
-export interface ServiceHost {
-  register(number: 0 | 1): number;
-  setResult(value: number): void;
-  optsr(): number;
-  certificate(): Uint8Array;
-  /** Writes into RAM; false where there is none. */
-  writeRam(address: number, data: Uint8Array): boolean;
+/** Routines that a debugger may let the core perform. */
+export interface CallableServices {
+  /** The service whose entry is at `address` (without the Thumb bit). */
+  at(address: number): ServiceCall | undefined;
+  byId(id: number): ServiceCall | undefined;
 }
 
-/** What each service leaves in R0. Services that need secure user code to call them fail over a debugger. */
-const results: Readonly<Record<RssServiceName, (host: ServiceHost) => number>> = {
-  getVersion: () => rssVersion,
-  getStatus: (host) => ((host.optsr() >>> optsrBits.security) & 1 ? rssStatus.ok : rssStatus.disabled),
-  getCertificate: (host) =>
-    host.writeRam(host.register(0), host.certificate()) ? rssStatus.ok : rssStatus.error,
-  getCertificateSize: (host) => host.certificate().length,
-  setVectors: () => rssStatus.error,
-  exitSecureArea: () => rssStatus.error,
-  resetAndInitializeSecureAreas: () => rssStatus.error,
-};
+/** A part without any. */
+export const noServices: CallableServices = { at: () => undefined, byId: () => undefined };
 
 /** Modelled time of a service call. */
-const serviceMs = 2;
+export const serviceMs = 2;
 
-/** The service number `id` (1 for the first of the table). */
-export function rssServiceById(id: number, host: ServiceHost): ServiceCall | undefined {
-  const name = rssServiceNames[id - 1];
-  return name && { id, durationMs: serviceMs, perform: () => host.setResult(results[name](host)) };
+/** What each service of the table leaves in R0, with R0 of the call as argument. */
+export type ServiceResults = Readonly<Record<RssServiceName, (argument: number) => number>>;
+
+/**
+ * A table of the seven services.
+ * @param entry address of the service with this number in the table
+ * @param registers reads R0 of the call and sets the result
+ */
+export function tableOfServices(
+  entry: (index: number) => number,
+  results: ServiceResults,
+  registers: { argument(): number; setResult(value: number): void },
+): CallableServices {
+  const byId = (id: number): ServiceCall | undefined => {
+    const name = rssServiceNames[id - 1];
+    return (
+      name && {
+        id,
+        durationMs: serviceMs,
+        perform: () => registers.setResult(results[name](registers.argument())),
+      }
+    );
+  };
+  return {
+    byId,
+    at: (address) => byId(rssServiceNames.findIndex((_, index) => entry(index) === address) + 1),
+  };
 }
 
-/** The service whose entry is at `address` (without the Thumb bit). */
-export function rssServiceAt(address: number, host: ServiceHost): ServiceCall | undefined {
-  return rssServiceById(
-    rssServiceNames.findIndex((_, index) => rssServiceEntry(index) === address) + 1,
-    host,
-  );
+/** Services of two places. */
+export function together(first: CallableServices, second: CallableServices): CallableServices {
+  return {
+    at: (address) => first.at(address) ?? second.at(address),
+    byId: (id) => first.byId(id) ?? second.byId(id),
+  };
 }

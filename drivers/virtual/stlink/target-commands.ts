@@ -59,7 +59,7 @@ export class TargetCommands {
     this.disconnect();
     this.#epoch = this.#chip.linkEpoch;
     this.#dap.connect();
-    if (this.#personality.opensCoreApOnEnter) this.#openAps.add(0);
+    if (this.#personality.opensCoreApOnEnter) this.#openAps.add(this.#chip.model.debugPort.coreAp);
     this.#last = { code: status.ok, address: 0 };
     this.#link.swd(8, this.#kilohertz());
   }
@@ -207,21 +207,20 @@ export class TargetCommands {
     return { kind: "in", bytes: writer.finish() };
   }
 
-  /** The M7 is behind AP0. */
+  /** The core is behind one access port. */
   #coreStatus(ap: number): number {
     this.#link.swd(wordsOfCoreRegister, this.#kilohertz());
-    return ap === 0 ? this.#apStatus(0) : status.badAp;
+    return ap === this.#chip.model.debugPort.coreAp ? this.#apStatus(ap) : status.badAp;
   }
 
   #readWord(ap: number, address: number): { readonly code: number; readonly value: number } {
     const into = new Uint8Array(4);
-    const { code } = this.#access({ ap, address, bytes: into, width: 4, write: false, increment: true });
+    const { code } = this.#access({ ...word, ap, address, bytes: into, write: false });
     return { code, value: code === status.ok ? (toWords(into)[0] ?? 0) : 0 };
   }
 
   #writeWord(ap: number, address: number, value: number): number {
-    return this.#access({ ap, address, bytes: fromWords([value]), width: 4, write: true, increment: true })
-      .code;
+    return this.#access({ ...word, ap, address, bytes: fromWords([value]), write: true }).code;
   }
 
   #memory(command: MemoryCommand, block: Uint8Array, forced: number | undefined): Phase {
@@ -229,12 +228,14 @@ export class TargetCommands {
     const address = fields.u32();
     const sizeBytes = fields.u16();
     const ap = fields.u8();
+    // CSW[31:8] @9..11; size and increment are the command's own.
+    const attributes = (fields.u8() << 8) | (fields.u16() << 16);
     if (sizeBytes === 0) return { kind: "none" }; // The firmware then waits for a data phase that never comes.
     const run = (bytes: Uint8Array): void => {
       const refused = forced ?? sizeStatus(command, this.#personality, address, sizeBytes);
       this.#last =
         refused === undefined
-          ? this.#access({ ap, address, bytes, ...command })
+          ? this.#access({ ap, address, attributes, bytes, ...command })
           : { code: refused, address: 0 };
     };
     if (command.write) return { kind: "out", sizeBytes, accept: run };
@@ -300,6 +301,9 @@ export class TargetCommands {
   }
 }
 
+/** A single word by one of the short commands, which say nothing of attributes. */
+const word = { width: 4, increment: true, attributes: 0 } as const;
+
 interface AccessResult {
   readonly code: number;
   /** Where it was refused; 0 when that is not known. */
@@ -309,16 +313,18 @@ interface AccessResult {
 interface Access extends MemoryCommand {
   readonly ap: number;
   readonly address: number;
+  readonly attributes: number;
   /** Data to write, or where the read bytes go. */
   readonly bytes: Uint8Array;
 }
 
 /** Status byte for the ways an access ends. */
-function statusOf(kind: "ok" | "fault" | "wait" | "no-power" | "no-ap"): number {
+function statusOf(kind: "ok" | "fault" | "wait" | "lost" | "no-power" | "no-ap"): number {
   return {
     ok: status.ok,
     fault: status.apFault,
     wait: status.apWait,
+    lost: status.dpError,
     "no-power": status.debugPower,
     "no-ap": status.badAp,
   }[kind];

@@ -35,6 +35,11 @@ export function jobOptions(yargs: Argv): Argv {
       nargs: 1,
       describe: "FILE[@ADDRESS] that the flash must hold afterwards",
     })
+    .option("rsse", { type: "string", describe: "the RSSe binary, for families that install with one" })
+    .option("allow-permanent", {
+      type: "boolean",
+      describe: "the part may end closed with nothing in it that could ever open it",
+    })
     .option("device", { type: "string", describe: "device id the job is for" });
 }
 

@@ -15,6 +15,7 @@ import {
   optionWordsFromCsv,
 } from "../../target/option-bytes.ts";
 import { writeOptionBytes } from "../../target/option-controller.ts";
+import { checkOptionOrder, checkSecureBoot } from "../../target/option-order.ts";
 import { requiredNumber, targetOptions, textList, textOption, toNumber } from "../arguments.ts";
 import type { Arguments } from "../command.ts";
 import { requireApproval } from "../consent.ts";
@@ -60,6 +61,8 @@ async function set(args: Arguments, context: CommandContext, words: readonly str
     const { manifest, variant } = identity;
     const now = await readOptionBytes();
     const wanted = applyFields(manifest, variant, now, fields, { hidden: false });
+    checkOptionOrder(manifest, variant, now, wanted);
+    await checkSecureBoot(debug.memory(), manifest, variant, now, wanted);
     const changes = diffOptionBytes(manifest, variant, now, wanted);
     const json = changes.map(({ field, from, to }) => ({
       field,
@@ -73,7 +76,7 @@ async function set(args: Arguments, context: CommandContext, words: readonly str
       return;
     }
     requireApproval({ uid: identity.uid, changes: json }, probe.identity, textOption(args, "approve"));
-    await writeOptionBytes(debug.memory(), clock, manifest, variant, wanted);
+    await writeOptionBytes(debug, clock, manifest, variant, wanted);
     printResult(context, { changes: json, written: true }, text);
   });
   return 0;
@@ -107,7 +110,10 @@ async function createCsv(
 ): Promise<number> {
   const variant = installVariant(manifest);
   const defaults = defaultOptionBytes(manifest, variant);
-  const optionBytes = applyFields(manifest, variant, defaults, assignments(words), { hidden: false });
+  const optionBytes = applyFields(manifest, variant, defaults, assignments(words), {
+    hidden: false,
+    readOnly: true,
+  });
   const names = manifest.sfi.csvRows.map(({ name }) => name);
   const values = csvWordsOf(manifest, variant, optionBytes);
   const text = formatOptionCsv(names, values);

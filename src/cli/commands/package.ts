@@ -11,7 +11,7 @@ import { diffContents, diffPackages } from "../../package/sfi-diff.ts";
 import { openSfi } from "../../package/sfi-verify.ts";
 import type { DeviceManifest } from "../../target/manifest-types.ts";
 import { decodeOptionBytes, optionWordsFromCsv } from "../../target/option-bytes.ts";
-import { numberOption, textOption } from "../arguments.ts";
+import { numberOption, requiredNumber, requiredText, textOption } from "../arguments.ts";
 import type { Arguments } from "../command.ts";
 import { type CommandContext, printResult } from "../context.ts";
 import { printFacts } from "../facts-listing.ts";
@@ -24,10 +24,11 @@ import { inputLog } from "../package-inputs.ts";
 import { packageMap, packageText } from "../package-listing.ts";
 import { manifestFileOf, packageManifest } from "../package-manifest.ts";
 import { readRecipe } from "../package-recipe.ts";
+import { developmentRsseFor } from "../rsse-file.ts";
 
 export function build(yargs: Argv): Argv {
   return packageBuildOptions(yargs)
-    .positional("action", { choices: ["build", "inspect", "verify", "diff"] as const })
+    .positional("action", { choices: ["build", "inspect", "verify", "diff", "rsse"] as const })
     .positional("file", { type: "string", describe: "inspect, verify, diff: the file" })
     .positional("other", { type: "string", describe: "diff: the file to compare with" })
     .option("map", { type: "boolean", describe: "inspect: where the areas lie, as text" })
@@ -48,9 +49,26 @@ export async function run(args: Arguments, context: CommandContext): Promise<num
       return verifyPackage(args, context);
     case "diff":
       return diff(args, context);
+    case "rsse":
+      return buildRsse(args, context);
     default:
       return inspect(args, context);
   }
+}
+
+/** A development RSSe binary: marked, and taken by virtual chips only. */
+async function buildRsse(args: Arguments, context: CommandContext): Promise<number> {
+  const manifest = findManifest(await loadManifests(), requiredNumber(args, "device", 0xfff));
+  const out = requiredText(args, "out");
+  const bytes = developmentRsseFor(manifest);
+  await writeOutput(out, bytes);
+  const family = manifest.sfi.rsse?.family ?? "";
+  printResult(
+    context,
+    { file: out, sizeBytes: bytes.length, family, development: true },
+    () => `${out}: ${bytes.length} bytes, development RSSe for virtual ${family} chips`,
+  );
+  return 0;
 }
 
 async function buildPackage(args: Arguments, context: CommandContext): Promise<number> {

@@ -214,7 +214,7 @@ describe("faults of RSS", () => {
     await startRss();
     expect(await raw.status("F2 30 A3")).toBe(0x09);
     expect(raw.bench.chip.powered).toBe(false);
-    expect((raw.bench.chip.options().optsr >>> 26) & 1).toBe(0);
+    expect((raw.bench.chip.option("optsr") >>> 26) & 1).toBe(0);
   });
 });
 

@@ -7,7 +7,7 @@ import { measureReference, runCase } from "../../campaign/one-run.ts";
 import { chosen, randomNumbers } from "../../campaign/random.ts";
 import { exitComplaints, type Reference, truthComplaints, writeComplaints } from "../../campaign/rules.ts";
 import { type RecordedTransfer, recordTransfers } from "../../campaign/transfers.ts";
-import { lookAt } from "../../campaign/watch.ts";
+import { h7FlashOf, lookAt } from "../../campaign/watch.ts";
 import { openBench } from "../../support/bench-run.ts";
 
 // `npm run campaign` does all of it (docs/campaign.md). Here each kind strikes at a few places.
@@ -53,7 +53,7 @@ describe("the rules notice", () => {
 
   it("a part that is said to be untouched and is not", async () => {
     const bench = await openBench();
-    bench.chip.flash.array.program(0, new Uint8Array(32));
+    bench.chip.flash.cells.program(0, new Uint8Array(32));
     const error = StationError.of("PROBE_LOST", {});
     const broken = truthComplaints(end("refused", 3, error), lookAt(bench), reference);
     expect(broken).toEqual([{ rule: "wrong word", detail: "refused" }]);
@@ -62,8 +62,8 @@ describe("the rules notice", () => {
 
   it("flash outside the package and option bytes of no plan", async () => {
     const bench = await openBench();
-    const { options, array } = bench.chip.flash;
-    array.program(0x100000, new Uint8Array(32));
+    const { optionBytes: options, cells } = h7FlashOf(bench);
+    cells.program(0x100000, new Uint8Array(32));
     const next = { ...options.current(), boot7: 0 };
     options.apply({ kind: "accepted", next, regression: false, kept: [] });
     const broken = truthComplaints(

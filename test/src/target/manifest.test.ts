@@ -3,6 +3,7 @@ import { asStationError } from "../../../src/errors/station-error.ts";
 import type { JsonSchema } from "../../../src/target/decode.ts";
 import { assumedFacts, evidenceOf, listFacts } from "../../../src/target/evidence.ts";
 import { decodeManifest, manifestSchema } from "../../../src/target/manifest.ts";
+import { rssOf } from "../../../src/target/rss.ts";
 import { h7, h7Json, schemaJson } from "./h7.ts";
 
 type Json = Record<string, unknown>;
@@ -43,7 +44,7 @@ const shapeMistakes: [string, unknown, string, string][] = [
   ["identity.idcode", [], "identity.idcode", "expected 1 to 1000 items, found 0"],
   ["identity.idcode[1].ap", "2", "identity.idcode[1].ap", "whole number"],
   ["identity.idcode", {}, "identity.idcode", "expected a list"],
-  ["flash.controller", "stm32l4", "flash.controller", 'expected "stm32h7"'],
+  ["flash.controller", "stm32f4", "flash.controller", 'expected "stm32h7"'],
   ["flash.unlockKeys", ["0x1"], "flash.unlockKeys", "expected 2 to 2 items"],
   ["optionBytes.registers", {}, "optionBytes.registers", "at least one entry"],
   [
@@ -130,7 +131,7 @@ describe("decodeManifest", () => {
   it("turns hexadecimal text into numbers", () => {
     expect(h7.device.id).toBe(0x450);
     expect(h7.optionBytes.registers["FOPTSR"]?.program).toBe(0x52002020);
-    expect(h7.sfi.rss.status.ok).toBe(0xee000092);
+    expect(rssOf(h7).status.ok).toBe(0xee000092);
     expect(h7.sfi.csvRows.map(({ register }) => register).at(-1)).toBe("FBOOT4");
   });
 

@@ -80,12 +80,10 @@ for (const selector of selectors) {
       const { session, clock, variant } = await connected(selector);
       const now = await readOptionBytes(session.memory(), h7, variant);
       const wanted = applyFields(h7, variant, now, { SECURITY: 1, BOR_LEV: 2, nWRP3: 0 });
-      const { changed } = await writeOptionBytes(session.memory(), clock, h7, variant, wanted);
+      const { changed } = await writeOptionBytes(session, clock, h7, variant, wanted);
       expect([...changed].sort()).toEqual(["BOR_LEV", "SECURITY", "nWRP3"]);
       const cleared = applyFields(h7, variant, wanted, { SECURITY: 0 });
-      await expect(writeOptionBytes(session.memory(), clock, h7, variant, cleared)).rejects.toThrow(
-        /OPTCHANGEERR/,
-      );
+      await expect(writeOptionBytes(session, clock, h7, variant, cleared)).rejects.toThrow(/OPTCHANGEERR/);
     });
 
     it("is programmed, verified and erased", async () => {
@@ -126,7 +124,7 @@ describe("virtual:h753", () => {
       PROT_AREA_END1: 0x1f,
       RDP: 0xbb,
     });
-    await writeOptionBytes(session.memory(), clock, h7, variant, closed);
+    await writeOptionBytes(session, clock, h7, variant, closed);
     const wanted = defaultOptionBytes(h7, variant);
     const after = await regress(session, clock, h7, variant, wanted);
     expect(differences(h7, variant, wanted, after)).toEqual([]);

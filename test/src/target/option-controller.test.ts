@@ -1,9 +1,18 @@
 import { describe, expect, it } from "vitest";
+import type { Memory } from "../../../src/ports/index.ts";
 import { applyFields, fieldValue } from "../../../src/target/option-bytes.ts";
-import { readOptionBytes, writeOptionBytes } from "../../../src/target/option-controller.ts";
+import { type OptionLink, readOptionBytes, writeOptionBytes } from "../../../src/target/option-controller.ts";
 import { fakeClock } from "../dap/fake-clock.ts";
 import { flashModel } from "./flash-model.ts";
 import { h7, h753 } from "./h7.ts";
+
+/** What option bytes are written over, where no reset takes the link away. */
+function linkTo(memory: Memory): OptionLink {
+  return {
+    memory: () => memory,
+    reattach: () => Promise.reject(new Error("no reset belongs to this write")),
+  };
+}
 
 function part() {
   const clock = fakeClock();
@@ -23,7 +32,7 @@ describe("option controller", () => {
   it("writes nothing when nothing differs", async () => {
     const { clock, model } = part();
     const now = await readOptionBytes(model.memory, h7, h753);
-    expect(await writeOptionBytes(model.memory, clock, h7, h753, now)).toEqual({ changed: [] });
+    expect(await writeOptionBytes(linkTo(model.memory), clock, h7, h753, now)).toEqual({ changed: [] });
     expect(model.log).toEqual([]);
   });
 
@@ -33,7 +42,7 @@ describe("option controller", () => {
     model.options.set(0x1c, (model.options.get(0x1c) ?? 0) | reserved);
     const now = await readOptionBytes(model.memory, h7, h753);
     const wanted = applyFields(h7, h753, now, { SECURITY: 1, BOOT_CM7_ADD0: 0x0810 });
-    const { changed } = await writeOptionBytes(model.memory, clock, h7, h753, wanted);
+    const { changed } = await writeOptionBytes(linkTo(model.memory), clock, h7, h753, wanted);
     expect([...changed].sort()).toEqual(["BOOT_CM7_ADD0", "SECURITY"]);
     expect((model.options.get(0x1c) ?? 0) & reserved).toBe(reserved);
     expect(model.options.get(0x40)).toBe(0x1ff00810);
@@ -49,7 +58,7 @@ describe("option controller", () => {
     const { clock, model } = part();
     model.optionsLocked = false;
     const now = await readOptionBytes(model.memory, h7, h753);
-    await writeOptionBytes(model.memory, clock, h7, h753, applyFields(h7, h753, now, { BOR_LEV: 2 }));
+    await writeOptionBytes(linkTo(model.memory), clock, h7, h753, applyFields(h7, h753, now, { BOR_LEV: 2 }));
     expect(model.log.filter((line) => line.startsWith("8="))).toEqual([]);
     expect(model.optionsLocked).toBe(true);
   });
@@ -59,7 +68,9 @@ describe("option controller", () => {
     model.refuseOptions = true;
     const now = await readOptionBytes(model.memory, h7, h753);
     const wanted = applyFields(h7, h753, now, { BOR_LEV: 2 });
-    await expect(writeOptionBytes(model.memory, clock, h7, h753, wanted)).rejects.toThrow(/OPTCHANGEERR/);
+    await expect(writeOptionBytes(linkTo(model.memory), clock, h7, h753, wanted)).rejects.toThrow(
+      /OPTCHANGEERR/,
+    );
     expect(model.log.slice(-2)).toEqual(["24=40000000", "18=1"]);
     expect(await readOptionBytes(model.memory, h7, h753)).toEqual(now);
   });
@@ -69,7 +80,7 @@ describe("option controller", () => {
     const now = await readOptionBytes(model.memory, h7, h753);
     model.onOptionStart = () => model.options.set(0x40, 0x1ff00800);
     const wanted = applyFields(h7, h753, now, { BOOT_CM7_ADD0: 0x0810 });
-    await expect(writeOptionBytes(model.memory, clock, h7, h753, wanted)).rejects.toMatchObject({
+    await expect(writeOptionBytes(linkTo(model.memory), clock, h7, h753, wanted)).rejects.toMatchObject({
       code: "OPTION_BYTES_NOT_TAKEN",
       parameters: { detail: "BOOT_CM7_ADD0 is 0x800 instead of 0x810" },
     });
@@ -79,14 +90,14 @@ describe("option controller", () => {
     const slow = part();
     const now = await readOptionBytes(slow.model.memory, h7, h753);
     const wanted = applyFields(h7, h753, now, { BOR_LEV: 2 });
-    await expect(writeOptionBytes(slow.model.memory, slow.clock, h7, h753, wanted, 200)).rejects.toThrow(
-      /still busy/,
-    );
+    await expect(
+      writeOptionBytes(linkTo(slow.model.memory), slow.clock, h7, h753, wanted, 200),
+    ).rejects.toThrow(/still busy/);
     expect(slow.model.optionsLocked).toBe(true);
     const locked = part();
     await locked.model.memory.writeWord(0x52002008, 1);
-    await expect(writeOptionBytes(locked.model.memory, locked.clock, h7, h753, wanted)).rejects.toThrow(
-      /stays locked/,
-    );
+    await expect(
+      writeOptionBytes(linkTo(locked.model.memory), locked.clock, h7, h753, wanted),
+    ).rejects.toThrow(/stays locked/);
   });
 });

@@ -11,6 +11,9 @@ describe("security state", () => {
   it("of a part as delivered", () => {
     expect(stateOf({})).toEqual({
       rdpLevel: 0,
+      rdpName: "RDP level 0",
+      trustZone: undefined,
+      watermarks: [],
       security: false,
       sfiPending: false,
       pcropAreas: [],

@@ -148,7 +148,7 @@ describe.skipIf(!umockdevAvailable || !hasProgram("openocd"))("OpenOCD (needs um
     expect(exitCode, all ?? "").toBe(0);
     expect(chip.flashBytes.subarray(0, 0x20000).every((byte) => byte === 0xff)).toBe(true);
     expect(chip.flashBytes.subarray(0x20000, 0x40000).every((byte) => byte === 0x12)).toBe(true);
-    expect((chip.options().optsr >>> 8) & 0xff).toBe(0xbb);
+    expect((chip.option("optsr") >>> 8) & 0xff).toBe(0xbb);
   });
 });
 

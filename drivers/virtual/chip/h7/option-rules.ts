@@ -1,5 +1,5 @@
-import { bitField, withBitField } from "../../../src/bytes/numbers.ts";
-import type { OptionName, OptionWords } from "../chips.ts";
+import { bitField, withBitField } from "../../../../src/bytes/numbers.ts";
+import type { OptionWords } from "../../models/flash-model.ts";
 
 /** Bit positions in FLASH_OPTSR (RM0433 4.9.8). */
 export const optsrBits = {
@@ -11,27 +11,6 @@ export const optsrBits = {
   optChangeError: 30,
   swapBank: 31,
 } as const;
-
-/** Bits of each option word that exist; OPT_BUSY and OPTCHANGEERR live in the current register only. */
-const implemented: OptionWords = {
-  optsr: 0xbffffffc,
-  prar1: 0x8fff0fff,
-  prar2: 0x8fff0fff,
-  scar1: 0x8fff0fff,
-  scar2: 0x8fff0fff,
-  wpsn1: 0x000000ff,
-  wpsn2: 0x000000ff,
-  boot7: 0xffffffff,
-  boot4: 0xffffffff,
-};
-
-/** The bits of an option word that the part implements. Without security extension SECURITY and RSS1 stay 0. */
-export function implementedBits(name: OptionName, security: boolean): number {
-  const mask = implemented[name];
-  return name === "optsr" && !security
-    ? (mask & ~((1 << optsrBits.security) | (1 << optsrBits.rss1))) >>> 0
-    : mask;
-}
 
 /** RDP level of a FLASH_OPTSR word: 0xAA level 0, 0xCC level 2, everything else level 1 (RM0433 table 19). */
 export function rdpLevel(optsr: number): 0 | 1 | 2 {
@@ -50,13 +29,11 @@ export interface ProtectedArea {
   readonly end: number;
 }
 
-const bankBytes = 0x100000;
-
 /**
  * The area a PRAR or SCAR word defines: unit 256 bytes, both ends included; equal ends protect the whole bank;
  * start above end is no area (RM0433 4.9.10).
  */
-export function protectedArea(word: number): ProtectedArea | undefined {
+export function protectedArea(word: number, bankBytes: number): ProtectedArea | undefined {
   const start = bitField(word, 0, 12);
   const end = bitField(word, 16, 12);
   if (start > end) return undefined;
@@ -68,7 +45,7 @@ function goesWithRegression(word: number): boolean {
   return bitField(word, 31, 1) === 1;
 }
 
-/** What programming the option bytes would do. */
+/** What programming the option bytes would do; words of a bank the part has not are passed over. */
 export type OptionChange =
   | { readonly kind: "refused"; readonly reason: string }
   | {
@@ -84,21 +61,31 @@ export type OptionChange =
  * or a secure area is taken away only together with a regression from RDP 1 to 0, and only with DMEP or DMES set.
  * @param current what holds now
  * @param wanted the programming registers, implemented bits only
+ * @param bankBytes size of a bank
  */
-export function evaluateOptionChange(current: OptionWords, wanted: OptionWords): OptionChange {
-  const from = rdpLevel(current.optsr);
-  const regression = from === 1 && rdpLevel(wanted.optsr) === 0;
+export function evaluateOptionChange(
+  current: OptionWords,
+  wanted: OptionWords,
+  bankBytes: number,
+): OptionChange {
+  const optsr = current["optsr"] ?? 0;
+  const next = wanted["optsr"] ?? 0;
+  const from = rdpLevel(optsr);
+  const regression = from === 1 && rdpLevel(next) === 0;
   if (from === 2) return { kind: "refused", reason: "RDP level 2 is permanent" };
-  if (securityOn(current.optsr) && !securityOn(wanted.optsr) && !regression) {
+  if (securityOn(optsr) && !securityOn(next) && !regression) {
     return { kind: "refused", reason: "SECURITY is cleared by a regression only" };
   }
   const kept: ProtectedArea[][] = [[], []];
   for (const { name, bank } of protections) {
-    const reason = areaFault(current[name], wanted[name], regression);
+    const before = current[name];
+    const after = wanted[name];
+    if (before === undefined || after === undefined) continue;
+    const reason = areaFault(before, after, regression, bankBytes);
     if (reason !== undefined) return { kind: "refused", reason: `${name}: ${reason}` };
-    const area = protectedArea(current[name]);
-    if (area && !removable(current[name], wanted[name])) kept[bank]?.push(area);
-    if (name.startsWith("scar") && protectedArea(wanted[name]) && !securityOn(wanted.optsr)) {
+    const area = protectedArea(before, bankBytes);
+    if (area && !removable(before, after)) kept[bank]?.push(area);
+    if (name.startsWith("scar") && protectedArea(after, bankBytes) && !securityOn(next)) {
       return { kind: "refused", reason: `${name}: a secure area needs SECURITY` };
     }
   }
@@ -117,11 +104,16 @@ function removable(current: number, wanted: number): boolean {
   return goesWithRegression(current) || goesWithRegression(wanted);
 }
 
-function areaFault(current: number, wanted: number, regression: boolean): string | undefined {
-  const before = protectedArea(current);
+function areaFault(
+  current: number,
+  wanted: number,
+  regression: boolean,
+  bankBytes: number,
+): string | undefined {
+  const before = protectedArea(current, bankBytes);
   if (before === undefined) return undefined;
   if (regression && removable(current, wanted)) return undefined;
-  const after = protectedArea(wanted);
+  const after = protectedArea(wanted, bankBytes);
   const contains = after !== undefined && after.start <= before.start && after.end >= before.end;
   if (!contains) return regression ? "kept, because DMEP or DMES is 0" : "may only grow";
   return goesWithRegression(current) && !goesWithRegression(wanted)
@@ -132,4 +124,10 @@ function areaFault(current: number, wanted: number, regression: boolean): string
 /** `optsr` with the bit "SFI process started" cleared. */
 export function withoutSfiStarted(optsr: number): number {
   return withBitField(optsr, optsrBits.rss1, 1, 0);
+}
+
+/** SECURITY, "SFI process started" and ST_RAM_SIZE 3 are set and RDP is 0xAA: a reset may start an install. */
+export function installArmed(optsr: number): boolean {
+  const armed = bitField(optsr, optsrBits.security, 1) & bitField(optsr, optsrBits.rss1, 1);
+  return armed === 1 && bitField(optsr, optsrBits.stRamSize, 2) === 3 && rdpLevel(optsr) === 0;
 }

@@ -1,16 +1,11 @@
-/** FLASH_CR1/2 (RM0433 4.9.4): masks, and positions for the fields psize [5:4] and snb [10:8]. */
+/** FLASH_CR1/2 (RM0433 4.9.4, RM0455 4.9.4): what all parts have; FW, START and SNB are data of the part. */
 export const cr = {
   lock: 1 << 0,
   pg: 1 << 1,
   ser: 1 << 2,
   ber: 1 << 3,
   psize: 4,
-  fw: 1 << 6,
-  start: 1 << 7,
-  snb: 8,
   eopie: 1 << 16,
-  /** Bits that stay as written; FW and START clear themselves. */
-  writable: 0x1fff073f,
 } as const;
 
 /** FLASH_SR1/2 (RM0433 4.9.5). */
