@@ -103,12 +103,19 @@ async function licenseSourceOf(
 
 /** Options that make the same job again, with file names made absolute. Names of secret files, never their content. */
 function jobInputs(args: Arguments, context: CommandContext): Readonly<Record<string, unknown>> {
-  const files = ["package", "license", "key", "nonce", "expect", "pin-file", "certificate-ca", ...remoteSourceFiles].flatMap(
-    (name) => {
-      const value = textOption(args, name);
-      return value === undefined ? [] : [[name, resolve(value)] as const];
-    },
-  );
+  const files = [
+    "package",
+    "license",
+    "key",
+    "nonce",
+    "expect",
+    "pin-file",
+    "certificate-ca",
+    ...remoteSourceFiles,
+  ].flatMap((name) => {
+    const value = textOption(args, name);
+    return value === undefined ? [] : [[name, resolve(value)] as const];
+  });
   return {
     ...Object.fromEntries(files),
     "expect-firmware": textList(args, "expect-firmware").map((text) => resolve(text)),
@@ -119,10 +126,12 @@ function jobInputs(args: Arguments, context: CommandContext): Readonly<Record<st
     "strict-counter": args["strict-counter"] === true,
     "product-id": textList(args, "product-id"),
     ...Object.fromEntries(
-      ["device", "clock", "mode", "approve", "site", "hsm", ...licensingInputs, ...remoteSourceTexts].flatMap((name) => {
-        const value = textOption(args, name);
-        return value === undefined ? [] : [[name, value] as const];
-      }),
+      ["device", "clock", "mode", "approve", "site", "hsm", ...licensingInputs, ...remoteSourceTexts].flatMap(
+        (name) => {
+          const value = textOption(args, name);
+          return value === undefined ? [] : [[name, value] as const];
+        },
+      ),
     ),
     probe: probeSelectors(args, context.env),
   };
