@@ -3,7 +3,13 @@ import { createReadStream } from "node:fs";
 import { createInterface } from "node:readline";
 import { sha256Hex } from "../../src/bytes/digest.ts";
 import { StationError } from "../../src/errors/station-error.ts";
-import { type ChainPosition, ledgerLine, openRecord, seal, splitLine } from "../../src/license/ledger-chain.ts";
+import {
+  type ChainPosition,
+  ledgerLine,
+  openRecord,
+  seal,
+  splitLine,
+} from "../../src/license/ledger-chain.ts";
 import { rule } from "../../src/license/ledger-rules.ts";
 import { emptyLedgerState, follow, standingOf, summarize } from "../../src/license/ledger-state.ts";
 import type { Appended, LedgerChange, LedgerRecord, LicenseLedger } from "../../src/ports/index.ts";
@@ -69,6 +75,10 @@ export async function openFileLedger(file: string, options: LedgerOptions): Prom
     async entry(key) {
       await turns("append", files.refresh);
       return state.entries.get(key);
+    },
+    async entriesOf(digest) {
+      await turns("append", files.refresh);
+      return [...state.entries.values()].filter(({ request }) => request.certificateDigest === digest);
     },
     async account(source) {
       await turns("append", files.refresh);

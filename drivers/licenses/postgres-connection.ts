@@ -3,7 +3,10 @@ import pg from "pg";
 import { isStationError, StationError } from "../../src/errors/station-error.ts";
 
 /** What a work on the database may do: ask it something. */
-export type Query = <Row extends pg.QueryResultRow>(text: string, values?: readonly unknown[]) => Promise<Row[]>;
+export type Query = <Row extends pg.QueryResultRow>(
+  text: string,
+  values?: readonly unknown[],
+) => Promise<Row[]>;
 
 /** Connections to one database that outlive a restart of its server. */
 export interface Database {
@@ -14,7 +17,7 @@ export interface Database {
    * connection was lost, so it must be safe to repeat.
    * @throws LEDGER_UNAVAILABLE
    */
-  withConnection<T>(work: (query: Query) => Promise<T>): Promise<T>;
+  withConnection<T>(work: (query: Query) => Promise<T>, patienceMs?: number): Promise<T>;
   /**
    * Does `work` while a session of the server holds the lock `name`; the server gives it up with the connection.
    * @returns undefined when the lock did not come in time
@@ -27,8 +30,9 @@ export interface Database {
   close(): Promise<void>;
 }
 
-/** How long a server may be away before a request is given up. */
-const patienceMs = 30_000;
+/** How long a server may be away before a request is given up; less for the first, which meets a wrong address. */
+const defaultPatienceMs = 30_000;
+export const openingPatienceMs = 5_000;
 const connectTimeoutMs = 5_000;
 const retryMs = 200;
 /** SQLSTATE lock_not_available: lock_timeout has passed. */
@@ -48,7 +52,7 @@ export function openDatabase(address: string): Database {
   const unavailable = (error: unknown) =>
     StationError.of("LEDGER_UNAVAILABLE", { ledger: name, detail: detailOf(error) }, { cause: error });
 
-  const patiently = async <T>(attempt: () => Promise<T>): Promise<T> => {
+  const patiently = async <T>(attempt: () => Promise<T>, patienceMs = defaultPatienceMs): Promise<T> => {
     const deadlineMs = performance.now() + patienceMs;
     for (;;) {
       try {
@@ -63,7 +67,7 @@ export function openDatabase(address: string): Database {
 
   return {
     name,
-    withConnection: (doWork) =>
+    withConnection: (doWork, patienceMs) =>
       patiently(async () => {
         const client = await work.connect();
         const lost = watch(client);
@@ -78,7 +82,7 @@ export function openDatabase(address: string): Database {
         } finally {
           lost.stop();
         }
-      }),
+      }, patienceMs),
     async withSessionLock(lock, timeoutMs, doWork) {
       const held = await patiently(() => holdLock(locks, lock, timeoutMs));
       if (held === undefined) return undefined;
@@ -96,7 +100,8 @@ export function openDatabase(address: string): Database {
 }
 
 function queryOn(client: pg.PoolClient): Query {
-  return async (text, values) => (await client.query(text, values === undefined ? undefined : [...values])).rows;
+  return async (text, values) =>
+    (await client.query(text, values === undefined ? undefined : [...values])).rows;
 }
 
 /** A connection that breaks while nothing is asked tells it by an event; whatever is asked next fails by itself. */

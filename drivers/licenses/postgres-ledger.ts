@@ -15,7 +15,7 @@ import type {
   SourceAccount,
 } from "../../src/ports/index.ts";
 import { defaultTurnTimeoutMs, type LedgerOptions } from "./file-ledger.ts";
-import { type Database, openDatabase, type Query } from "./postgres-connection.ts";
+import { type Database, openDatabase, openingPatienceMs, type Query } from "./postgres-connection.ts";
 import * as sql from "./postgres-schema.ts";
 import { createTurns } from "./turns.ts";
 
@@ -47,7 +47,7 @@ export async function openPostgresLedger(address: string, options: LedgerOptions
   const { name } = database;
   const summary = () => database.withConnection((query) => verify(query, name));
   try {
-    await database.withConnection(createTables);
+    await database.withConnection(createTables, openingPatienceMs);
     await summary();
   } catch (error) {
     await database.close();
@@ -63,11 +63,17 @@ export async function openPostgresLedger(address: string, options: LedgerOptions
   return {
     name,
     entry: (key) => one(`${entries} WHERE key = $1`, [key], readEntry),
+    entriesOf: (digest) =>
+      database.withConnection(async (query) =>
+        (await query<StoredEntry>(`${entries} WHERE certificate = $1`, [digest])).map(readEntry),
+      ),
     account: (source) =>
       one(`SELECT * FROM ${sql.schemaName}.account WHERE source = $1`, [source], readAccount),
     openReservations: (source) =>
       database.withConnection(async (query) => {
-        const rows = await query<StoredEntry>(`${entries} WHERE state = 'reserved' AND source = $1`, [source]);
+        const rows = await query<StoredEntry>(`${entries} WHERE state = 'reserved' AND source = $1`, [
+          source,
+        ]);
         return rows.map(readEntry).sort((a, b) => a.reservation - b.reservation);
       }),
     async issuedTo(client) {
@@ -91,7 +97,9 @@ export async function openPostgresLedger(address: string, options: LedgerOptions
 async function createTables(query: Query): Promise<void> {
   await query("BEGIN");
   await query("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", [createLock]);
-  const [found] = await query<{ found: boolean }>(`SELECT to_regclass('${sql.schemaName}.head') IS NOT NULL AS found`);
+  const [found] = await query<{ found: boolean }>(
+    `SELECT to_regclass('${sql.schemaName}.head') IS NOT NULL AS found`,
+  );
   if (found?.found !== true) await query(sql.createTables);
   await query(sql.insertHead, [ledgerStart]);
   await query("COMMIT");
@@ -143,8 +151,7 @@ interface FoundStanding {
 /** Nothing is written behind a last record that is not the one the head names. */
 function checkLast(last: FoundStanding["last"] | undefined, head: ChainPosition, ledger: string): void {
   if (head.seq === 0 && head.hash === ledgerStart) return;
-  const damaged = (detail: string) =>
-    StationError.of("LEDGER_DAMAGED", { ledger, record: head.seq, detail });
+  const damaged = (detail: string) => StationError.of("LEDGER_DAMAGED", { ledger, record: head.seq, detail });
   if (!last) throw damaged("the last record is missing");
   if (last.hash !== head.hash) throw damaged("the last record is not the one the ledger ended with");
   openRecord(last, { seq: head.seq - 1, hash: last.prev }, ledger);
@@ -160,7 +167,8 @@ async function storeStanding(
     const { license, ...content } = entry;
     const bytes = license === undefined ? null : Buffer.from(license);
     const text = JSON.stringify(content);
-    await query(sql.upsertEntry, [entry.key, entry.state, entry.source, entry.client ?? null, text, bytes]);
+    const { certificateDigest } = entry.request;
+    await query(sql.upsertEntry, [entry.key, entry.state, entry.source, certificateDigest, text, bytes]);
   }
   if (account !== undefined && account !== before.account) {
     const { source, opened, counter, issued, burned, surplus, outside } = account;
@@ -223,8 +231,10 @@ async function verify(query: Query, ledger: string): Promise<LedgerSummary> {
   const [head] = await query<{ seq: string; hash: string }>(`SELECT seq, hash FROM ${sql.schemaName}.head`);
   const damaged = (detail: string) =>
     StationError.of("LEDGER_DAMAGED", { ledger, record: state.seq, detail });
-  if (Number(head?.seq) > state.seq) throw damaged(`it ended with record ${head?.seq} before; records are missing`);
-  if (Number(head?.seq) !== state.seq || head?.hash !== state.hash) throw damaged("its head is of another record");
+  if (Number(head?.seq) > state.seq)
+    throw damaged(`it ended with record ${head?.seq} before; records are missing`);
+  if (Number(head?.seq) !== state.seq || head?.hash !== state.hash)
+    throw damaged("its head is of another record");
   await compareTables(query, state, damaged);
   await query("COMMIT");
   return summarize(state);
@@ -248,12 +258,18 @@ async function compareTables(
   const accounts = await query<SourceAccount>(`SELECT * FROM ${sql.schemaName}.account`);
   const read = new Map(accounts.map(readAccount).map((account) => [account.source, account]));
   if (!isDeepStrictEqual(read, state.accounts)) throw damaged("the accounts are not what the records say");
-  const clients = await query<{ name: string; issued: string }>(`SELECT name, issued FROM ${sql.schemaName}.client`);
+  const clients = await query<{ name: string; issued: string }>(
+    `SELECT name, issued FROM ${sql.schemaName}.client`,
+  );
   const issued = new Map(clients.map((client) => [client.name, Number(client.issued)]));
-  if (!isDeepStrictEqual(issued, state.clients)) throw damaged("the clients' counts are not what the records say");
+  if (!isDeepStrictEqual(issued, state.clients))
+    throw damaged("the clients' counts are not what the records say");
 }
 
 function comparable({ license, ...entry }: LedgerEntry): string {
   const fields = Object.entries(entry).filter(([, value]) => value !== undefined);
-  return JSON.stringify([fields.sort(([a], [b]) => (a < b ? -1 : 1)), license === undefined ? "" : toHex(license)]);
+  return JSON.stringify([
+    fields.sort(([a], [b]) => (a < b ? -1 : 1)),
+    license === undefined ? "" : toHex(license),
+  ]);
 }

@@ -20,11 +20,12 @@ CREATE TABLE IF NOT EXISTS ${schemaName}.entry (
   key text PRIMARY KEY,
   state text NOT NULL CHECK (state IN ('reserved', 'issued', 'released', 'burned', 'forgotten')),
   source text NOT NULL,
-  client text,
+  certificate text NOT NULL,
   content text NOT NULL,
   license bytea,
   CHECK ((state = 'issued') = (license IS NOT NULL))
 );
+CREATE INDEX IF NOT EXISTS entry_of_chip ON ${schemaName}.entry (certificate);
 CREATE INDEX IF NOT EXISTS entry_open ON ${schemaName}.entry (source) WHERE state = 'reserved';
 CREATE TABLE IF NOT EXISTS ${schemaName}.account (
   source text PRIMARY KEY,
@@ -73,9 +74,9 @@ export const selectStanding = `SELECT
 
 export const insertRecord = `INSERT INTO ${schemaName}.record (seq, id, body, prev, hash) VALUES ($1, $2, $3, $4, $5)`;
 
-export const upsertEntry = `INSERT INTO ${schemaName}.entry (key, state, source, client, content, license)
+export const upsertEntry = `INSERT INTO ${schemaName}.entry (key, state, source, certificate, content, license)
   VALUES ($1, $2, $3, $4, $5, $6)
-  ON CONFLICT (key) DO UPDATE SET state = $2, source = $3, client = $4, content = $5, license = $6`;
+  ON CONFLICT (key) DO UPDATE SET state = $2, source = $3, certificate = $4, content = $5, license = $6`;
 
 export const upsertAccount = `INSERT INTO ${schemaName}.account
   (source, opened, counter, issued, burned, surplus, outside) VALUES ($1, $2, $3, $4, $5, $6, $7)

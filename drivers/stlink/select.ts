@@ -33,7 +33,8 @@ export function withSelectors(found: readonly Omit<UsbAttachment, "selector">[])
  * The one probe that `--probe` means.
  * @param selector `usb:<serial>` in any spelling, `usb@<bus>-<ports>`, or undefined for the only one attached. Loaders
  *   and V1 probes are passed over then, unless there is nothing else.
- * @throws PROBE_NOT_FOUND, PROBE_AMBIGUOUS (both name what is attached), SELECTOR_INVALID
+ * @throws PROBE_NOT_FOUND, PROBE_AMBIGUOUS (both name what is attached), SELECTOR_INVALID; USB_PERMISSION or PROBE_BUSY
+ *   when nothing matches and a probe could not be asked for its serial number
  */
 export function selectProbe(
   attachments: readonly UsbAttachment[],
@@ -42,6 +43,13 @@ export function selectProbe(
   const matching = selector === undefined ? preferred(attachments) : attachments.filter(matcher(selector));
   const [only, second] = matching;
   if (only === undefined) {
+    // One whose serial number could not be read may well be the one that is meant: say what keeps it closed.
+    const unread = attachments.find(
+      ({ obstacle }) => obstacle === "USB_PERMISSION" || obstacle === "PROBE_BUSY",
+    );
+    if (unread?.obstacle === "USB_PERMISSION" || unread?.obstacle === "PROBE_BUSY") {
+      throw StationError.of(unread.obstacle, { probe: unread.selector });
+    }
     const attached = attachments.length === 0 ? "nothing" : selectors(attachments);
     const wanted = selector === undefined ? "" : ` as ${selector}; attached: ${attached}`;
     throw StationError.of("PROBE_NOT_FOUND", { wanted });

@@ -2,6 +2,7 @@ import { basename, join } from "node:path";
 import { sha256Hex } from "../bytes/digest.ts";
 import { StationError } from "../errors/station-error.ts";
 import { makeBundle } from "../license/bundle.ts";
+import type { LicenseBroker } from "../license/license-broker.ts";
 import type { LicenseRequest } from "../ports/index.ts";
 import { requiredText, textList, textOption } from "./arguments.ts";
 import type { Arguments } from "./command.ts";
@@ -10,7 +11,6 @@ import { ensureFolder, readInput, readSecret, writeOutput } from "./files.ts";
 import { issuingSource } from "./license-sources.ts";
 import { type Licensing, licensingSettings, openLicensing } from "./licensing.ts";
 import { readPackageFile } from "./package-files.ts";
-import type { LicenseBroker } from "../license/license-broker.ts";
 
 /** A license that was got for one certificate file. */
 interface Issued {
@@ -99,8 +99,10 @@ async function obtainAll(
 async function packageDigestOf(args: Arguments): Promise<string | undefined> {
   const file = textOption(args, "package");
   if (file !== undefined) return (await readPackageFile(file)).digest;
-  if (textOption(args, "firmware-id") !== undefined || textOption(args, "hsm") !== undefined) return undefined;
-  if (textOption(args, "license-service") !== undefined || textOption(args, "from") !== undefined) return undefined;
+  if (textOption(args, "firmware-id") !== undefined || textOption(args, "hsm") !== undefined)
+    return undefined;
+  if (textOption(args, "license-service") !== undefined || textOption(args, "from") !== undefined)
+    return undefined;
   if (textOption(args, "license-bundle") !== undefined) return undefined;
   throw StationError.of("USAGE_INVALID", {
     detail: "say what the license is for: --package FILE or --firmware-id NAME",

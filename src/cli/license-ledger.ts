@@ -120,7 +120,11 @@ async function restart(args: Arguments, context: CommandContext): Promise<number
   const note = `begun anew: ${reason}; before: ${damage.message}; kept as ${aside}`;
   await fresh.append({ kind: "repaired", cutBytes: 0, reason: note });
   await fresh.close();
-  printResult(context, { ledger, aside, damage: damage.toRecord() }, () => `${ledger} is new; ${aside} is kept`);
+  printResult(
+    context,
+    { ledger, aside, damage: damage.toRecord() },
+    () => `${ledger} is new; ${aside} is kept`,
+  );
   return 0;
 }
 

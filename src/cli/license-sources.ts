@@ -18,12 +18,21 @@ export function remoteSourceOptions(yargs: Argv): Argv {
     .option("service-ca", { type: "string", describe: "authority of the service's certificate (PEM)" })
     .option("client-cert", { type: "string", describe: "this station's certificate for the service (PEM)" })
     .option("client-key", { type: "string", describe: "its private key (PEM); readable by you alone" })
-    .option("license-bundle", { type: "string", describe: "license from a bundle (`sfi license bundle make`)" })
+    .option("license-bundle", {
+      type: "string",
+      describe: "license from a bundle (`sfi license bundle make`)",
+    })
     .option("bundle-key", { type: "string", describe: "public key (PEM) that the bundle is signed with" });
 }
 
 /** Names of those options whose values are files, and the rest: what a `resume` needs again. */
-export const remoteSourceFiles = ["service-ca", "client-cert", "client-key", "license-bundle", "bundle-key"] as const;
+export const remoteSourceFiles = [
+  "service-ca",
+  "client-cert",
+  "client-key",
+  "license-bundle",
+  "bundle-key",
+] as const;
 export const remoteSourceTexts = ["license-service"] as const;
 
 /** The source that --license-service or --license-bundle names; undefined when neither was given. */

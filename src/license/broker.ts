@@ -91,7 +91,13 @@ export async function checkLicense(
 async function identified({ request, source, store }: Omit<ObtainLicenseOptions, "onEvent">) {
   const named = request.firmwareId !== undefined;
   if (named && (await store.load(licenseStoreKey(request))) !== undefined) return request;
-  return requestFor(source, request, await source.inspect?.());
+  try {
+    return requestFor(source, request, await source.inspect?.());
+  } catch (error) {
+    const firmwareId = await store.firmwareOf?.(request);
+    if (firmwareId === undefined || isStationError(error, "HSM_FIRMWARE_ID_WRONG")) throw error;
+    return { ...request, firmwareId };
+  }
 }
 
 async function findLicense(options: Omit<ObtainLicenseOptions, "onEvent">) {

@@ -1,3 +1,4 @@
+import { sha256Hex } from "../bytes/digest.ts";
 import type { LicenseLedger, LicenseSource, LicenseStore } from "../ports/index.ts";
 import { type GivenLicenseSource, isGiven } from "./file-source.ts";
 import { type Keeping, loadKept } from "./kept-license.ts";
@@ -29,9 +30,15 @@ export function ledgeredStore(keeping: Keeping): LicenseStore {
     load: (key) => loadKept(keeping, key, undefined),
     save: (key, license) => store.save(key, license),
     checkWritable: () => store.checkWritable(),
+    async firmwareOf({ certificate, packageDigest }) {
+      const entries = await ledger.entriesOf(sha256Hex(certificate));
+      const entry = entries.find(
+        ({ state, request }) => state === "issued" && request.packageDigest === packageDigest,
+      );
+      return entry?.request.firmware;
+    },
     async suspect(key, reason) {
       await ledger.append({ kind: "suspect", key, reason });
     },
   };
 }
-

@@ -19,7 +19,11 @@ export interface CertificateRules {
  * project's assumption; it holds for virtual chips.
  * @throws CERTIFICATE_INVALID
  */
-export function checkCertificate(certificate: Uint8Array, rules: CertificateRules, source: string): ChipCertificate {
+export function checkCertificate(
+  certificate: Uint8Array,
+  rules: CertificateRules,
+  source: string,
+): ChipCertificate {
   const parsed = parseCertificate(certificate, source);
   const invalid = (detail: string) => StationError.of("CERTIFICATE_INVALID", { source, detail });
   if (rules.productIds !== undefined && !rules.productIds.includes(parsed.productId)) {

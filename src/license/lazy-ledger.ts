@@ -13,6 +13,7 @@ export function lazyLedger(name: string, open: () => Promise<LicenseLedger>): Li
   return {
     name,
     entry: async (key) => (await ledger()).entry(key),
+    entriesOf: async (digest) => (await ledger()).entriesOf(digest),
     account: async (source) => (await ledger()).account(source),
     openReservations: async (source) => (await ledger()).openReservations(source),
     issuedTo: async (client) => (await ledger()).issuedTo(client),

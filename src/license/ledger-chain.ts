@@ -14,7 +14,11 @@ export interface SealedRecord {
 }
 
 /** Puts a change in its place: number, time, station, and the hash over the previous hash and all of that. */
-export function seal(change: LedgerChange, place: ChangePlace & { readonly id: string }, prev: string): SealedRecord {
+export function seal(
+  change: LedgerChange,
+  place: ChangePlace & { readonly id: string },
+  prev: string,
+): SealedRecord {
   const { seq, id, time, station } = place;
   const body = JSON.stringify({ schema: 1, seq, id, time, station, ...change });
   const hash = sha256Hex(prev, body);
@@ -44,7 +48,8 @@ export function openRecord(
   const damaged = (detail: string) =>
     StationError.of("LEDGER_DAMAGED", { ledger, record: after.seq + 1, detail });
   if (stored.prev !== after.hash) throw damaged("it does not follow the record before it");
-  if (sha256Hex(stored.prev, stored.body) !== stored.hash) throw damaged("its hash does not match its content");
+  if (sha256Hex(stored.prev, stored.body) !== stored.hash)
+    throw damaged("its hash does not match its content");
   const record = { ...JSON.parse(stored.body), prev: stored.prev, hash: stored.hash } as LedgerRecord;
   if (record.schema !== 1) throw damaged(`schema ${String(record.schema)} is not 1`);
   if (record.seq !== after.seq + 1) throw damaged(`it has the number ${String(record.seq)}`);

@@ -96,7 +96,8 @@ function reserve(change: ChangeOf<"reserve">, place: ChangePlace, { entry, accou
 
 /** Also after `burned` or `released`: the station that asked is slower than the one that settled for it. */
 function issued(change: ChangeOf<"issued">, place: ChangePlace, { entry, account }: Standing): Ruling {
-  if (entry === undefined || entry.reservation !== change.reservation) return { refused: "it is not reserved" };
+  if (entry === undefined || entry.reservation !== change.reservation)
+    return { refused: "it is not reserved" };
   if (entry.state !== "reserved" && entry.state !== "burned" && entry.state !== "released") {
     return { refused: `it is ${entry.state} already` };
   }

@@ -1,5 +1,11 @@
 import { StationError } from "../errors/station-error.ts";
-import type { LedgerChange, LedgerEntry, LedgerRecord, LedgerSummary, SourceAccount } from "../ports/index.ts";
+import type {
+  LedgerChange,
+  LedgerEntry,
+  LedgerRecord,
+  LedgerSummary,
+  SourceAccount,
+} from "../ports/index.ts";
 import { ledgerStart } from "./ledger-chain.ts";
 import { type Ruling, rule, type Standing } from "./ledger-rules.ts";
 

@@ -96,11 +96,16 @@ export function createLicenseBroker(options: BrokerOptions): LicenseBroker {
   const at = options.at ?? (async () => {});
 
   const describe = (request: LicenseRequest): LedgerRequest => {
-    const { productId } = checkCertificate(request.certificate, policy.certificates, "the chip's certificate");
+    const { productId } = checkCertificate(
+      request.certificate,
+      policy.certificates,
+      "the chip's certificate",
+    );
     return {
       certificateDigest: sha256Hex(request.certificate),
       productId,
       firmware: request.firmwareId ?? `package:${request.packageDigest}`,
+      packageDigest: request.packageDigest,
       protocol: "static",
     };
   };
@@ -144,7 +149,8 @@ export function createLicenseBroker(options: BrokerOptions): LicenseBroker {
       try {
         return await ledger.exclusive(source.name, () => obtainInTurn(request, client));
       } catch (error) {
-        if (!isStationError(error, "LICENSE_RESERVED") || options.clock.monotonicMs() >= deadlineMs) throw error;
+        if (!isStationError(error, "LICENSE_RESERVED") || options.clock.monotonicMs() >= deadlineMs)
+          throw error;
         await options.clock.sleep(reservedPollMs);
       }
     }

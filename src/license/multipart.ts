@@ -24,7 +24,9 @@ export function parseMultipart(contentType: string, body: Uint8Array): FormPart[
     const headEnd = text.indexOf("\r\n\r\n", at);
     const end = headEnd < 0 ? -1 : text.indexOf(`\r\n${mark}`, headEnd + 2);
     if (end < 0) return undefined;
-    const name = /content-disposition:\s*form-data;[^\r\n]*?\bname="([^"]*)"/i.exec(text.slice(at, headEnd))?.[1];
+    const name = /content-disposition:\s*form-data;[^\r\n]*?\bname="([^"]*)"/i.exec(
+      text.slice(at, headEnd),
+    )?.[1];
     if (name === undefined) return undefined;
     parts.push({ name, data: body.slice(headEnd + 4, Math.max(headEnd + 4, end)) });
     at = end + 2;

@@ -52,7 +52,10 @@ const statuses: Readonly<Record<string, number>> = {
  *   multipart with `dev_certificate_file`; the answer's body is the license
  * The same certificate gets the same license however often it is sent.
  */
-export async function answerRequest(request: ServiceRequest, options: ServiceOptions): Promise<ServiceAnswer> {
+export async function answerRequest(
+  request: ServiceRequest,
+  options: ServiceOptions,
+): Promise<ServiceAnswer> {
   const log = { client: request.client, method: request.method, path: request.path };
   try {
     const answer = await route(request, options);

@@ -3,7 +3,14 @@ import { toHex } from "../bytes/hex.ts";
 import { asStationError, StationError } from "../errors/station-error.ts";
 import { parseLicense } from "../package/license.ts";
 import type { LedgerRequest, LicenseRequest } from "../ports/index.ts";
-import { type Accounting, compareCounter, keepsAccount, readState, requireReady, unknownOutcome } from "./counter.ts";
+import {
+  type Accounting,
+  compareCounter,
+  keepsAccount,
+  readState,
+  requireReady,
+  unknownOutcome,
+} from "./counter.ts";
 import { outcomeOf } from "./issue-outcome.ts";
 
 /** Places at which a process may die; a test has it die there. */
@@ -123,7 +130,9 @@ async function settleIssued(
     const appended = await ledger.append({ kind: "issued", ...place, ...found, ...counter });
     if (!appended.admitted) {
       await ledger.append({ kind: "surplus", ...place, ...found, ...counter });
-      onNotice(`${source.name}: a second license for ${key} arrived late (${appended.reason}); it is recorded`);
+      onNotice(
+        `${source.name}: a second license for ${key} arrived late (${appended.reason}); it is recorded`,
+      );
       throw await notReserved(accounting, spending);
     }
   } catch (error) {
@@ -159,11 +168,7 @@ async function counterAfter(accounting: Accounting): Promise<number | undefined>
 }
 
 /** What a license cost: nothing where nobody counts, or where the counter stands although a license came. */
-function costOf(
-  { source }: Accounting,
-  { counter: before }: Reservation,
-  after: number | undefined,
-): 0 | 1 {
+function costOf({ source }: Accounting, { counter: before }: Reservation, after: number | undefined): 0 | 1 {
   if (!source.counted) return 0;
   return before !== undefined && before === after ? 0 : 1;
 }

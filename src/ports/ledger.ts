@@ -6,6 +6,8 @@ export interface LedgerRequest {
   readonly productId: string;
   /** The firmware as the source names it; `package:<digest>` where the source has no name for it. */
   readonly firmware: string;
+  /** SHA-256 of the package it was first asked for, so that this package needs no source to find its license. */
+  readonly packageDigest?: string | undefined;
   readonly protocol: "static";
 }
 
@@ -148,6 +150,8 @@ export interface LicenseLedger {
   /** Where it is, for messages; never a password. */
   readonly name: string;
   entry(key: string): Promise<LedgerEntry | undefined>;
+  /** Everything there is about one chip, by its certificate's SHA-256. */
+  entriesOf(certificateDigest: string): Promise<readonly LedgerEntry[]>;
   account(source: string): Promise<SourceAccount | undefined>;
   /** Reservations of a source that have no outcome. */
   openReservations(source: string): Promise<readonly LedgerEntry[]>;

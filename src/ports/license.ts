@@ -63,6 +63,8 @@ export interface LicenseStore {
   save(key: string, license: Uint8Array): Promise<void>;
   /** Fails early when a later save could not work. @throws LICENSE_STORE_FAILED */
   checkWritable(): Promise<void>;
+  /** Firmware id under which the chip has its license for this very package, while its source cannot be asked. */
+  firmwareOf?(request: LicenseRequest): Promise<string | undefined>;
   /** A chip refused this license: it is used once more at most, until the operator has decided. */
   suspect?(key: string, reason: string): Promise<void>;
   /** Takes a license that was given up out of use; the bytes are kept beside it. */

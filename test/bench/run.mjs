@@ -16,6 +16,7 @@ import { checkStructure, openSfi } from "../../dist/src/package/sfi-verify.js";
 import { identifyTarget } from "../../dist/src/target/identify.js";
 import { beside } from "./beside.mjs";
 import { hsmBench } from "./hsm.mjs";
+import { licenses } from "./licenses.mjs";
 import { packageCreator } from "./packages.mjs";
 
 const root = join(import.meta.dirname, "../..");
@@ -221,6 +222,7 @@ const result = {
   ],
   install: await install(),
   hsm: await hsmBench(),
+  licenses: await licenses(),
   beside: await beside(),
 };
 console.log(

@@ -29,6 +29,8 @@ export interface Verdict {
   readonly next: string | undefined;
   /** True when only erasing the part (`sfi abort`) and installing once more got there. */
   readonly neededAbort: boolean;
+  /** How often its license, which is a good one, was marked as suspect. */
+  readonly suspicions: number;
   /** Transfers and modelled time of the disturbed run. */
   readonly transfers: number;
   readonly modelledMs: number;
@@ -70,6 +72,7 @@ export async function runCase(each: Case, reference: Reference): Promise<Verdict
       code: "INTERNAL",
       next: undefined,
       neededAbort: false,
+      suspicions: 0,
       complaints: [{ rule: "undefined outcome", detail: `it threw: ${message}` }],
     };
   } finally {
@@ -84,12 +87,18 @@ function placeOf({ kind, transfer, state }: Case, bench: VirtualBench) {
 
 async function judge(each: Case, bench: VirtualBench, reference: Reference): Promise<Verdict> {
   let state = "idle";
+  let suspicions = 0;
   const changes = watchChip(bench, () => state);
   const job: BenchJob = {
     job: cleanJob,
     bench: { ...bench, opener: limitedOpener(bench) },
     source: countedIssuer(),
-    store: memoryStore(),
+    store: {
+      ...memoryStore(),
+      suspect: async () => {
+        suspicions++;
+      },
+    },
     onState: (entered) => {
       state = entered;
     },
@@ -127,7 +136,7 @@ async function judge(each: Case, bench: VirtualBench, reference: Reference): Pro
   if (bench.transfers().count >= transferLimit) complain("endless", `${transferLimit} transfers`);
   for (const text of bench.violations()) complain("undefined outcome", `framing: ${text}`);
   const { outcome, exit, error } = first.result;
-  return { ...place, outcome, exit, code: error?.code, next, neededAbort, complaints };
+  return { ...place, outcome, exit, code: error?.code, next, neededAbort, suspicions, complaints };
 }
 
 /** "installed", "refused USB_STALL" */

@@ -60,6 +60,7 @@ function introduction({ transfers, list, seed, verdicts }: Campaign): string[] {
     `- outside the alike block reads: ${distinctRun} of ${list.distinct} (${distinctRun === list.distinct ? "complete" : "sampled"})`,
     `- among the alike block reads: ${verdicts.length - distinctRun} of ${list.possible - list.distinct}`,
     `- longest disturbed run: ${Math.max(...verdicts.map((each) => each.transfers))} transfers, ${Math.max(...verdicts.map(({ modelledMs }) => modelledMs))} ms of modelled time`,
+    `- runs in which the license, a good one, was marked as suspect: ${verdicts.filter(({ suspicions }) => suspicions > 0).length}, twice in ${verdicts.filter(({ suspicions }) => suspicions > 1).length}`,
   ];
 }
 

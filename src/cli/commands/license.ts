@@ -85,7 +85,11 @@ async function bundle(words: readonly string[], args: Arguments, context: Comman
   if (action === "use") return issueLicenses({ ...args, "license-bundle": file }, context);
   if (action !== "show") throw StationError.of("USAGE_INVALID", { detail: `license bundle ${action}` });
   const key = await readInputText(requiredText(args, "bundle-key"));
-  const { id, created, firmwareId, packageDigest, entries } = openBundle(await readInputText(file), key, file);
+  const { id, created, firmwareId, packageDigest, entries } = openBundle(
+    await readInputText(file),
+    key,
+    file,
+  );
   const certificates = entries.map(({ certificateDigest }) => certificateDigest);
   printResult(context, { id, created, firmwareId, packageDigest, certificates }, () =>
     [

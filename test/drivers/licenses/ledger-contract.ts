@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import type { Appended, LedgerRecord, LicenseLedger } from "../../../src/ports/index.ts";
-import { genuineLicense } from "../../support/license-samples.ts";
 import { issuedChange, keyOf, reserveChange } from "../../support/license-requests.ts";
+import { genuineLicense } from "../../support/license-samples.ts";
 
 /** Opens one more view of the same ledger, as another process would. */
 export type OpenAnother = () => Promise<LicenseLedger>;

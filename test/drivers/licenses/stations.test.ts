@@ -34,7 +34,9 @@ function station(
   onSaid?: (said: Said, kill: () => void) => void,
 ): Promise<StationEnd> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [program, JSON.stringify(job)], { stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(process.execPath, [program, JSON.stringify(job)], {
+      stdio: ["ignore", "pipe", "pipe"],
+    });
     const said: Said[] = [];
     let rest = "";
     let stderr = "";
@@ -90,30 +92,37 @@ function stationContract(fresh: () => { ledger: string; open: () => Promise<Lice
     { point: "stored", entry: "reserved", issued: 1, burned: 0 },
     { point: "recorded", entry: "issued", issued: 1, burned: 0 },
   ] as const;
-  it.each(points)("kill -9 at $point loses at most what the ledger then names", async ({ point, entry, ...end }) => {
-    const { job, open, given } = setUp();
-    const killed = await station({ ...job, chips: [7], dieAt: { point, chip: 7 } });
-    expect(killed.signal, killed.stderr).toBe("SIGKILL");
-    const before = await open();
-    const open1 = await before.openReservations("hsm:test");
-    expect(open1.map(({ state }) => state)).toEqual(entry === "reserved" ? ["reserved"] : []);
-    await before.close();
-    // A license that was lost is not replaced without the operator's word.
-    const again = await station({ ...job, chips: [7, 7] });
-    const expected = end.burned === 1 ? { code: "LICENSE_BURNED" } : { chip: 7, license: expect.any(String) };
-    for (const said of again.said.filter(({ chip }) => chip === 7)) expect(said).toMatchObject(expected);
-    expect(given()).toHaveLength(1);
-    if (end.burned === 1) {
-      const allowed = await station({ ...job, chips: [7, 7], allowBurn: 1 });
-      expect(allowed.said.filter(({ chip }) => chip === 7)).toMatchObject([{ issued: true }, { issued: false }]);
-    }
-    expect(given()).toHaveLength(1 + end.burned);
-    const ledger = await open();
-    const account = await ledger.account("hsm:test");
-    expect(account).toMatchObject({ ...end, outside: 0, surplus: 0, counter: 2000 - given().length });
-    expect(await ledger.summary()).toMatchObject({ entries: { issued: 1, reserved: 0 } });
-    await ledger.close();
-  });
+  it.each(points)(
+    "kill -9 at $point loses at most what the ledger then names",
+    async ({ point, entry, ...end }) => {
+      const { job, open, given } = setUp();
+      const killed = await station({ ...job, chips: [7], dieAt: { point, chip: 7 } });
+      expect(killed.signal, killed.stderr).toBe("SIGKILL");
+      const before = await open();
+      const open1 = await before.openReservations("hsm:test");
+      expect(open1.map(({ state }) => state)).toEqual(entry === "reserved" ? ["reserved"] : []);
+      await before.close();
+      // A license that was lost is not replaced without the operator's word.
+      const again = await station({ ...job, chips: [7, 7] });
+      const expected =
+        end.burned === 1 ? { code: "LICENSE_BURNED" } : { chip: 7, license: expect.any(String) };
+      for (const said of again.said.filter(({ chip }) => chip === 7)) expect(said).toMatchObject(expected);
+      expect(given()).toHaveLength(1);
+      if (end.burned === 1) {
+        const allowed = await station({ ...job, chips: [7, 7], allowBurn: 1 });
+        expect(allowed.said.filter(({ chip }) => chip === 7)).toMatchObject([
+          { issued: true },
+          { issued: false },
+        ]);
+      }
+      expect(given()).toHaveLength(1 + end.burned);
+      const ledger = await open();
+      const account = await ledger.account("hsm:test");
+      expect(account).toMatchObject({ ...end, outside: 0, surplus: 0, counter: 2000 - given().length });
+      expect(await ledger.summary()).toMatchObject({ entries: { issued: 1, reserved: 0 } });
+      await ledger.close();
+    },
+  );
 
   it("1,000 chips from four processes, one of them killed again and again: 1,000 licenses, and it balances", async () => {
     const { job, open, given } = setUp();
@@ -122,9 +131,12 @@ function stationContract(fresh: () => { ledger: string; open: () => Promise<Lice
       let killed = 0;
       for (;;) {
         let seen = 0;
-        const end = await station({ ...job, allowBurn: 5, chips: chips(from, 300).map((chip) => chip % 1000) }, (_, die) => {
-          if (kill && killed < 3 && ++seen === 40 + 20 * killed) die();
-        });
+        const end = await station(
+          { ...job, allowBurn: 5, chips: chips(from, 300).map((chip) => chip % 1000) },
+          (_, die) => {
+            if (kill && killed < 3 && ++seen === 40 + 20 * killed) die();
+          },
+        );
         if (end.signal === null) {
           expect(end.code, end.stderr).toBe(0);
           expect(end.said.filter(({ code }) => code !== undefined)).toEqual([]);
@@ -185,7 +197,13 @@ describe.skipIf(postgresPrograms === undefined)("stations on PostgreSQL (Debian 
     const ends = await Promise.all(
       [0, 25, 50, 75].map((from) =>
         station(
-          { ledger: address, token, folder: join(folder, `station-${from}`), capacity: 500, chips: chips(from, 40).map((chip) => chip % 100) },
+          {
+            ledger: address,
+            token,
+            folder: join(folder, `station-${from}`),
+            capacity: 500,
+            chips: chips(from, 40).map((chip) => chip % 100),
+          },
           () => {
             if (++seen === 60) restarted = restart();
           },

@@ -73,4 +73,11 @@ describe("selectProbe", () => {
       );
     },
   );
+
+  it("names what keeps a probe closed when it may be the one that is meant", () => {
+    const closed = { ...found("1-9", ""), selector: "usb@1-9", obstacle: "USB_PERMISSION" as const };
+    expect(() => selectProbe([closed], "usb:0123456789ABCDEF01234567")).toThrow(
+      expect.objectContaining({ code: "USB_PERMISSION" }),
+    );
+  });
 });

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { readFileSync, statSync, writeFileSync } from "node:fs";
+import { copyFileSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
 import { describe, it } from "node:test";
 import { failed, ok, openOcdConnects } from "./expect.mjs";
 import {
@@ -15,6 +16,7 @@ import {
   settleUdev,
   sfi,
   started,
+  work,
 } from "./programs.mjs";
 import { compare } from "./sysfs.mjs";
 
@@ -61,13 +63,21 @@ describe("probes on a real kernel", () => {
     failed(await sfi("inspect", "--json", "--probe", `usb:${serials.leaving}`), commands.leavesTheBus);
   });
 
+  it("a V2-1 is busy while another program holds it, and free when that one was killed", async () => {
+    const holder = program(process.execPath, portClient, "hold", serials.v21);
+    await started(holder);
+    failed(await sfi("inspect", "--json", "--probe", `usb:${serials.v21}`), commands.heldByAnother);
+    holder.kill("SIGKILL");
+    await ended(holder);
+    ok(await run(process.execPath, portClient, "version", serials.v21));
+  });
+
   it("a user without a udev rule may not open a probe", async () => {
     failed(await inspectAsNobody("--clear-groups"), { code: "USB_PERMISSION", exit: 3 });
   });
 
   it("members of plugdev may, with the rules that `sfi doctor` prints", async () => {
-    const { stdout } = ok(await sfi("doctor", "--udev-rules"));
-    writeFileSync("/etc/udev/rules.d/60-sfi-st-link.rules", stdout);
+    copyFileSync(join(work, "udev.rules"), "/etc/udev/rules.d/60-sfi-st-link.rules");
     await settleUdev("control", "--reload");
     await settleUdev("trigger", "--subsystem-match=usb");
     const plugdev = Number(/^plugdev:[^:]*:(\d+)/m.exec(readFileSync("/etc/group", "utf8"))[1]);

@@ -1,22 +1,11 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { failed, has, ok, openOcdConnects } from "./expect.mjs";
-import {
-  attach,
-  ended,
-  expectedOutcomes,
-  portClient,
-  program,
-  run,
-  serials,
-  sfi,
-  started,
-  work,
-} from "./programs.mjs";
+import { has, ok, openOcdConnects } from "./expect.mjs";
+import { attach, expectedOutcomes, portClient, run, serials, sfi, work } from "./programs.mjs";
 import { compare } from "./sysfs.mjs";
 
-const { scenarios, commands, inspected, openocd } = expectedOutcomes;
+const { scenarios, inspected, openocd } = expectedOutcomes;
 const probe = ["--probe", `usb:${serials.v3}`];
 /** The longest transfer in here waits 150 ms; with libusb's own time-outs it would be a minute. */
 const longMs = 30_000;
@@ -48,16 +37,6 @@ describe("an STLINK-V3 on a real kernel", () => {
       said,
       names.map((name) => scenarios[name]),
     );
-  });
-
-  it("is busy while another program holds it, and free when that one was killed", async () => {
-    const holder = program(process.execPath, portClient, "hold", serials.v3);
-    await started(holder);
-    failed(await sfi("inspect", "--json", ...probe), commands.heldByAnother);
-    holder.kill("SIGKILL");
-    await ended(holder);
-    const { stdout } = ok(await run(process.execPath, portClient, "version", serials.v3));
-    assert.deepEqual(JSON.parse(stdout), scenarios.version);
   });
 
   it("lets OpenOCD connect over hla_swd", async () => {

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { jobFiles } from "../../support/job-files.ts";
 import { sampleJob } from "../../support/sample-job.ts";
-import { licenseFiles, sfi, type SfiResult, temporaryFolder } from "../../support/sfi.ts";
+import { licenseFiles, type SfiResult, sfi, temporaryFolder } from "../../support/sfi.ts";
 
 interface RunEnd {
   readonly outcome: string;

@@ -6,11 +6,14 @@ import { concatBytes } from "../../../src/bytes/bytes.ts";
 import { sha256Hex } from "../../../src/bytes/digest.ts";
 import { licenseFolder } from "../../../src/cli/license-folder.ts";
 import { StationError } from "../../../src/errors/station-error.ts";
-import { ledgeredStore } from "../../../src/license/brokered.ts";
 import { licenseStoreKey, obtainLicense } from "../../../src/license/broker.ts";
+import { brokeredSource, ledgeredStore } from "../../../src/license/brokered.ts";
 import { fileLicense } from "../../../src/license/file-source.ts";
-import { brokeredSource } from "../../../src/license/brokered.ts";
-import { type BrokerPolicy, cautiousPolicy, createLicenseBroker } from "../../../src/license/license-broker.ts";
+import {
+  type BrokerPolicy,
+  cautiousPolicy,
+  createLicenseBroker,
+} from "../../../src/license/license-broker.ts";
 import type { Clock, LedgerRecord, LicenseSource } from "../../../src/ports/index.ts";
 import { requestOf } from "../../support/license-requests.ts";
 import { genuineLicense, sampleCertificate } from "../../support/license-samples.ts";
@@ -29,7 +32,12 @@ interface Answer {
   readonly thenUnreadable?: readonly (StationError | Error)[];
 }
 
-const crash = StationError.of("PKCS11_CRASHED", { module: "m", signal: "SIGSEGV", operation: "issue", output: "" });
+const crash = StationError.of("PKCS11_CRASHED", {
+  module: "m",
+  signal: "SIGSEGV",
+  operation: "issue",
+  output: "",
+});
 const definite = StationError.of("PKCS11_ERROR", { operation: "issue", ckr: "CKR_FUNCTION_FAILED" });
 const pinRefused = StationError.of("HSM_PIN_REFUSED", { token: "t", ckr: "CKR_PIN_INCORRECT" });
 const noToken = StationError.of("HSM_NO_TOKEN", { module: "m", detail: "no card" });
@@ -155,7 +163,9 @@ describe("the order of work", () => {
     const off = Uint8Array.from(request.certificate);
     off[20] = off[20]! ^ 1;
     for (const certificate of [request.certificate.subarray(1), off]) {
-      await expect(broker.obtain({ ...request, certificate })).rejects.toMatchObject({ code: "CERTIFICATE_INVALID" });
+      await expect(broker.obtain({ ...request, certificate })).rejects.toMatchObject({
+        code: "CERTIFICATE_INVALID",
+      });
     }
     const strict = await openStation({ certificates: { authorityPem, productIds: ["45002001"] } });
     await expect(strict.broker.obtain(request)).rejects.toMatchObject({
