@@ -115,9 +115,10 @@ function reader({ file, handle, head, inode }: Opened) {
     const bytes = sizeBytes === offset ? new Uint8Array() : await read(offset, sizeBytes - offset);
     const whole = bytes.lastIndexOf(lineEnd) + 1;
     // One line at a time: a large ledger is not held as text all at once.
+    const decoder = new TextDecoder();
     for (let start = 0; start < whole; ) {
       const end = bytes.indexOf(lineEnd, start);
-      followLine(new TextDecoder().decode(bytes.subarray(start, end)));
+      followLine(decoder.decode(bytes.subarray(start, end)));
       start = end + 1;
     }
     offset += whole;

@@ -56,11 +56,15 @@ export function openRecord(
   return record;
 }
 
+/** What stands at the end of every line; its length is always the same. */
+const tailForm = /^,"prev":"([0-9a-f]{64})","hash":"([0-9a-f]{64})"\}$/;
+const tailLength = ',"prev":"","hash":""}'.length + 2 * 64;
+
 /** Takes a line of a ledger file apart; undefined when it is none. */
 export function splitLine(
   line: string,
 ): { readonly body: string; readonly prev: string; readonly hash: string } | undefined {
-  const match = /^(\{.*),"prev":"([0-9a-f]{64})","hash":"([0-9a-f]{64})"\}$/.exec(line);
+  const match = tailForm.exec(line.slice(-tailLength));
   if (match === null) return undefined;
-  return { body: `${match[1]}}`, prev: match[2] ?? "", hash: match[3] ?? "" };
+  return { body: `${line.slice(0, -tailLength)}}`, prev: match[1] ?? "", hash: match[2] ?? "" };
 }

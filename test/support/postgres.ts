@@ -61,7 +61,8 @@ export async function startPostgres(): Promise<PostgresServer> {
       "fsync=off",
     ];
     const words = ["-D", data, ...settings.flatMap((setting) => ["-c", setting])];
-    const child = spawn(join(bin, "postgres"), words, { ...options, stdio: ["ignore", "ignore", "pipe"] });
+    const [program = "", ...first] = [...dyingWithParent(), join(bin, "postgres")];
+    const child = spawn(program, [...first, ...words], { ...options, stdio: ["ignore", "ignore", "pipe"] });
     server = child;
     await new Promise<void>((resolve, reject) => {
       let said = "";
@@ -95,6 +96,11 @@ export async function startPostgres(): Promise<PostgresServer> {
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** A test that is killed must leave no server behind: util-linux lets the kernel see to that. */
+function dyingWithParent(): string[] {
+  return existsSync("/usr/bin/setpriv") ? ["/usr/bin/setpriv", "--pdeathsig", "KILL"] : [];
 }
 
 /** initdb and postgres refuse to run as root. */
