@@ -88,7 +88,7 @@ describe("trouble at the bench, each with its own name", () => {
     const folder = temporaryFolder();
     const { install } = jobFiles(folder);
     await expectRefused([...install, "--probe", "virtual:h743"], "DEVICE_NO_SECURITY", 5);
-    const result = await sfi([...install, "--probe", "virtual:h753", "--device", "0x480", "--json"]);
+    const result = await sfi([...install, "--probe", "virtual:h753", "--device", "0x4FF", "--json"]);
     expect(JSON.parse(result.stdout)).toMatchObject({ code: "DEVICE_UNKNOWN", exit: 5 });
   });
 
