@@ -5,7 +5,7 @@ import { catalogue } from "../errors/catalogue.ts";
 import type { CatalogueEntry } from "../errors/entry.ts";
 import { rows, type State, stateTitles, toMermaid, transitions } from "../install/machine.ts";
 import { versionText } from "../install/preflight-family.ts";
-import { assumedFacts, type Fact, listFacts } from "../target/evidence.ts";
+import { type Fact, listFacts } from "../target/evidence.ts";
 import { manifestSchema } from "../target/manifest.ts";
 import type { DeviceManifest, EvidenceLevel } from "../target/manifest-types.ts";
 import { loadManifests } from "./manifests.ts";
@@ -97,7 +97,7 @@ function devicesPage(manifests: readonly DeviceManifest[]): string {
     "Everything below is proved on the virtual bench. No real part has confirmed any of it yet.",
     "",
     "`regress` opens the part again by option writes; where it says debug authentication, only an authenticated request",
-    "does once the part has left Open. `assumed` counts the facts of an install over SWD that nobody has published.",
+    "does once the part has left Open. `assumed` counts the facts of an install that nobody has published.",
     "",
     "| device | parts | secure install over SWD | regress | installed with | needs at least | assumed |",
     "|---|---|---|---|---|---|---|",
@@ -110,7 +110,9 @@ function devicesPage(manifests: readonly DeviceManifest[]): string {
 function deviceRow(manifest: DeviceManifest): string {
   const { device, sfi, rdp } = manifest;
   const versions = sfi.minimumVersions.map(({ what, minimum }) => `${what} ${versionText(what, minimum)}`);
-  const assumed = assumedFacts(manifest, "sfi.rss").length;
+  const assumed = listFacts(manifest).filter(
+    ({ path, evidence }) => path.startsWith("sfi.") && evidence.level === "assumed",
+  ).length;
   return `| ${[
     hexNumber(device.id, 3),
     device.name,

@@ -59,9 +59,7 @@ describe("every family on its virtual chip", () => {
 describe("what has gone wrong on real boards is refused before a license is asked for", () => {
   it("STM32H573 with SFSP 0.1.1 (741981): this board cannot work", async () => {
     const manifest = deviceManifest("0x484");
-    const bench = await openBench("virtual:h573", [
-      { at: { kind: "state", state: "planned", occurrence: 1, transfer: 1 }, effect: { kind: "old-sfsp" } },
-    ]);
+    const bench = await openBench("virtual:h573", [{ at: { kind: "start" }, effect: { kind: "old-sfsp" } }]);
     const source = countedIssuer();
     const { result } = await runFamily(manifest, bench, familyJob(manifest, { PRODUCT_STATE: 0x17 }), {
       source,
