@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { createReadStream } from "node:fs";
+import { hostname } from "node:os";
 import { createInterface } from "node:readline";
 import { sha256Hex } from "../../src/bytes/digest.ts";
 import { StationError } from "../../src/errors/station-error.ts";
@@ -21,6 +22,8 @@ import { createTurns } from "./turns.ts";
 export interface LedgerOptions {
   /** Name of this station in every record. */
   readonly station: string;
+  /** Name of this machine; the host name unless a test stands for several. */
+  readonly host?: string;
   /** Told of what was found and dealt with, e.g. a half-written last line. */
   readonly onNotice: (message: string) => void;
   /** How long to wait for another process's turn at a source to end. */
@@ -103,6 +106,8 @@ export async function openFileLedger(file: string, options: LedgerOptions): Prom
         if (done !== undefined) return done.value;
         throw StationError.of("LEDGER_BUSY", { source, seconds: Math.round(timeoutMs / 1000) });
       }),
+    // The turn is the kernel's: it is lost with the process only.
+    mayLiveMs: () => 0,
     async *records() {
       await turns("append", files.refresh);
       yield* readRecords(file, files.sizeBytes);
@@ -126,8 +131,8 @@ async function repairTail(files: LedgerFiles, options: LedgerOptions): Promise<v
   options.onNotice(`license ledger: ${reason}; its ${cutBytes} bytes were cut off, which is recorded`);
 }
 
-function placeAfter({ state }: LedgerFiles, { station }: LedgerOptions) {
-  return { seq: state.seq + 1, id: randomUUID(), time: new Date().toISOString(), station };
+function placeAfter({ state }: LedgerFiles, { station, host = hostname() }: LedgerOptions) {
+  return { seq: state.seq + 1, id: randomUUID(), time: new Date().toISOString(), station, host };
 }
 
 /** The records in the first `sizeBytes` of the file: what lies behind them may be half a line that is being written. */

@@ -19,15 +19,23 @@ export interface Database {
    */
   withConnection<T>(work: (query: Query) => Promise<T>, patienceMs?: number): Promise<T>;
   /**
-   * Does `work` while a session of the server holds the lock `name`; the server gives it up with the connection.
+   * Does `work` while a session of the server holds the lock `name`; the server gives it up with the connection, which
+   * `work` does not notice by itself: it is told which session it is.
    * @returns undefined when the lock did not come in time
    */
   withSessionLock<T>(
     name: string,
     timeoutMs: number,
-    work: () => Promise<T>,
+    work: (session: LockSession) => Promise<T>,
   ): Promise<{ readonly value: T } | undefined>;
   close(): Promise<void>;
+}
+
+/** The session of the server that holds a lock. */
+export interface LockSession {
+  readonly pid: number;
+  /** The server's text for when it began: process ids come again. */
+  readonly begun: string;
 }
 
 /** How long a server may be away before a request is given up; less for the first, which meets a wrong address. */
@@ -87,7 +95,7 @@ export function openDatabase(address: string): Database {
       const held = await patiently(() => holdLock(locks, lock, timeoutMs));
       if (held === undefined) return undefined;
       try {
-        return { value: await doWork() };
+        return { value: await doWork(held.session) };
       } finally {
         await held.release();
       }
@@ -115,13 +123,17 @@ async function holdLock(
   pool: pg.Pool,
   name: string,
   timeoutMs: number,
-): Promise<{ release(): Promise<void> } | undefined> {
+): Promise<{ readonly session: LockSession; release(): Promise<void> } | undefined> {
   const client = await pool.connect();
   const lost = watch(client);
   const key = "hashtextextended($1, 0)";
+  let session: LockSession;
   try {
     await client.query(`SET lock_timeout = ${Math.ceil(timeoutMs)}`);
     await client.query(`SELECT pg_advisory_lock(${key})`, [name]);
+    const own = "SELECT pid, backend_start::text AS begun FROM pg_stat_activity WHERE pid = pg_backend_pid()";
+    const { rows } = await client.query<LockSession>(own);
+    session = rows[0] ?? { pid: 0, begun: "" };
   } catch (error) {
     lost.stop();
     client.release(true);
@@ -129,6 +141,7 @@ async function holdLock(
     throw error;
   }
   return {
+    session,
     async release() {
       // Closing the session instead when that fails: the lock goes with it.
       const unlocked = await client.query(`SELECT pg_advisory_unlock(${key})`, [name]).then(
@@ -141,10 +154,14 @@ async function holdLock(
   };
 }
 
-/** Errors that a server's restart or a busy moment explains; everything else is final. */
+/**
+ * Errors that a server's restart or a busy moment explains; everything else is final. What the server itself says has a
+ * SQLSTATE of five characters; the client's own errors without any code are all about a connection that is gone.
+ */
 function isPassing(error: unknown): boolean {
+  if (error instanceof TypeError || error instanceof RangeError) return false;
   const code = codeOf(error);
-  if (code === undefined) return /terminated|timeout|closed|ended/i.test(detailOf(error));
+  if (code === undefined) return true;
   return (
     /^(08...|57P0[123]|53300|40001|40P01|55P03)$/.test(code) ||
     ["ECONNREFUSED", "ECONNRESET", "EPIPE", "ENOENT", "ETIMEDOUT"].includes(code)

@@ -1,5 +1,7 @@
 import { randomUUID } from "node:crypto";
+import { hostname } from "node:os";
 import { isDeepStrictEqual } from "node:util";
+import { sha256Hex } from "../../src/bytes/digest.ts";
 import { fromHex, toHex } from "../../src/bytes/hex.ts";
 import { StationError } from "../../src/errors/station-error.ts";
 import { type ChainPosition, ledgerStart, openRecord, seal } from "../../src/license/ledger-chain.ts";
@@ -15,10 +17,19 @@ import type {
   SourceAccount,
 } from "../../src/ports/index.ts";
 import { defaultTurnTimeoutMs, type LedgerOptions } from "./file-ledger.ts";
-import { type Database, openDatabase, openingPatienceMs, type Query } from "./postgres-connection.ts";
+import { withKernelLock } from "./kernel-lock.ts";
+import {
+  type Database,
+  type LockSession,
+  openDatabase,
+  openingPatienceMs,
+  type Query,
+} from "./postgres-connection.ts";
 import * as sql from "./postgres-schema.ts";
 import { createTurns } from "./turns.ts";
 
+/** No request to a source takes longer than this, whatever becomes of the connection to the ledger meanwhile. */
+const longestRequestMs = 180_000;
 /** Records are read in pages of this many. */
 const pageSize = 1000;
 /** Key of the lock that lets one station at a time create the tables. */
@@ -44,6 +55,9 @@ interface StoredEntry {
 export async function openPostgresLedger(address: string, options: LedgerOptions): Promise<LicenseLedger> {
   const database = openDatabase(address);
   const turns = createTurns();
+  const host = options.host ?? hostname();
+  /** Sessions that hold the turns of this process, by source. */
+  const held = new Map<string, LockSession>();
   const { name } = database;
   const summary = () => database.withConnection((query) => verify(query, name));
   try {
@@ -59,6 +73,26 @@ export async function openPostgresLedger(address: string, options: LedgerOptions
       return row === undefined ? undefined : read(row as never);
     });
   const entries = `SELECT content, encode(license, 'hex') AS license FROM ${sql.schemaName}.entry`;
+
+  /**
+   * Two locks. The server's keeps other machines out, and is lost with the connection. The kernel's keeps other
+   * processes of this machine out for as long as this one lives, so that what they find open was left by the dead.
+   */
+  const takeTurn = async <T>(source: string, work: () => Promise<T>): Promise<T> => {
+    const timeoutMs = options.turnTimeoutMs ?? defaultTurnTimeoutMs;
+    const done = await withKernelLock(`turn-${sha256Hex(host, name, source).slice(0, 32)}`, timeoutMs, () =>
+      database.withSessionLock(`sfi license source ${source}`, timeoutMs, async (session) => {
+        held.set(source, session);
+        try {
+          return await work();
+        } finally {
+          held.delete(source);
+        }
+      }),
+    );
+    if (done?.value !== undefined) return done.value.value;
+    throw StationError.of("LEDGER_BUSY", { source, seconds: Math.round(timeoutMs / 1000) });
+  };
 
   return {
     name,
@@ -80,14 +114,16 @@ export async function openPostgresLedger(address: string, options: LedgerOptions
       const text = `SELECT issued FROM ${sql.schemaName}.client WHERE name = $1`;
       return (await one(text, [client], ({ issued }: { issued: string }) => Number(issued))) ?? 0;
     },
-    append: (change) => append(database, change, options.station),
-    exclusive: (source, work) =>
-      turns(source, async () => {
-        const timeoutMs = options.turnTimeoutMs ?? defaultTurnTimeoutMs;
-        const done = await database.withSessionLock(`sfi license source ${source}`, timeoutMs, work);
-        if (done !== undefined) return done.value;
-        throw StationError.of("LEDGER_BUSY", { source, seconds: Math.round(timeoutMs / 1000) });
-      }),
+    append: (change) =>
+      append(
+        database,
+        change,
+        { station: options.station, host },
+        "source" in change ? held.get(change.source) : undefined,
+      ),
+    exclusive: (source, work) => turns(source, () => takeTurn(source, work)),
+    mayLiveMs: (entry) =>
+      entry.host === host ? 0 : Math.max(0, Date.parse(entry.since) + longestRequestMs - Date.now()),
     records: () => readRecords(database),
     summary,
     close: () => database.close(),
@@ -106,7 +142,12 @@ async function createTables(query: Query): Promise<void> {
 }
 
 /** The same id in every attempt: when a commit's answer was lost, the record is found instead of written twice. */
-function append(database: Database, change: LedgerChange, station: string): Promise<Appended> {
+function append(
+  database: Database,
+  change: LedgerChange,
+  by: { readonly station: string; readonly host: string },
+  turn: LockSession | undefined,
+): Promise<Appended> {
   const id = randomUUID();
   return database.withConnection(async (query) => {
     await query(sql.beginAppend);
@@ -122,7 +163,11 @@ function append(database: Database, change: LedgerChange, station: string): Prom
       return { admitted: true, record };
     }
     checkLast(found?.last, position, database.name);
-    const place = { seq: position.seq + 1, id, time: new Date().toISOString(), station };
+    if (change.kind === "reserve" && turn !== undefined && !(await holdsTurn(query, turn))) {
+      await query("ROLLBACK");
+      return { admitted: false, reason: "the turn at the source was lost with its connection" };
+    }
+    const place = { seq: position.seq + 1, id, time: new Date().toISOString(), ...by };
     const standing: Standing = {
       entry: found?.entry ? readEntry(found.entry) : undefined,
       account: found?.account ? readAccount(found.account) : undefined,
@@ -139,6 +184,12 @@ function append(database: Database, change: LedgerChange, station: string): Prom
     await query("COMMIT");
     return { admitted: true, record };
   });
+}
+
+/** Nothing is asked for without the turn: what went before it, the counter above all, may not be true any more. */
+async function holdsTurn(query: Query, { pid, begun }: LockSession): Promise<boolean> {
+  const [row] = await query<{ holds: boolean }>(sql.holdsTurn, [pid, begun]);
+  return row?.holds === true;
 }
 
 interface FoundStanding {
@@ -171,8 +222,9 @@ async function storeStanding(
     await query(sql.upsertEntry, [entry.key, entry.state, entry.source, certificateDigest, text, bytes]);
   }
   if (account !== undefined && account !== before.account) {
-    const { source, opened, counter, issued, burned, surplus, outside } = account;
-    await query(sql.upsertAccount, [source, opened, counter, issued, burned, surplus, outside]);
+    const { source, opened, counter, reserved, issued, burned, surplus, outside } = account;
+    const values = [source, opened, counter, reserved, issued, burned, surplus, outside];
+    await query(sql.upsertAccount, values);
   }
   if (record.kind === "issued" && entry?.client !== undefined) await query(sql.countClient, [entry.client]);
 }
@@ -189,11 +241,12 @@ function readEntry({ content, license }: StoredEntry): LedgerEntry {
 
 /** bigint columns arrive as text. */
 function readAccount(row: SourceAccount): SourceAccount {
-  const { source, opened, counter, issued, burned, surplus, outside } = row;
+  const { source, opened, counter, reserved, issued, burned, surplus, outside } = row;
   return {
     source,
     opened: Number(opened),
     counter: Number(counter),
+    reserved: Number(reserved),
     issued: Number(issued),
     burned: Number(burned),
     surplus: Number(surplus),

@@ -31,6 +31,7 @@ CREATE TABLE IF NOT EXISTS ${schemaName}.account (
   source text PRIMARY KEY,
   opened bigint NOT NULL,
   counter bigint NOT NULL,
+  reserved bigint NOT NULL CHECK (reserved IN (0, 1)),
   issued bigint NOT NULL CHECK (issued >= 0),
   burned bigint NOT NULL CHECK (burned >= 0),
   surplus bigint NOT NULL CHECK (surplus >= 0),
@@ -70,7 +71,8 @@ export const selectStanding = `SELECT
   (SELECT row_to_json(r) FROM (SELECT seq, body, prev, hash FROM ${schemaName}.record WHERE id = $3) r) AS done,
   (SELECT row_to_json(e) FROM (
     SELECT content, encode(license, 'hex') AS license FROM ${schemaName}.entry WHERE key = $1) e) AS entry,
-  (SELECT row_to_json(a) FROM ${schemaName}.account a WHERE source = $2) AS account`;
+  (SELECT row_to_json(a) FROM ${schemaName}.account a
+    WHERE source = COALESCE($2, (SELECT source FROM ${schemaName}.entry WHERE key = $1))) AS account`;
 
 export const insertRecord = `INSERT INTO ${schemaName}.record (seq, id, body, prev, hash) VALUES ($1, $2, $3, $4, $5)`;
 
@@ -79,9 +81,14 @@ export const upsertEntry = `INSERT INTO ${schemaName}.entry (key, state, source,
   ON CONFLICT (key) DO UPDATE SET state = $2, source = $3, certificate = $4, content = $5, license = $6`;
 
 export const upsertAccount = `INSERT INTO ${schemaName}.account
-  (source, opened, counter, issued, burned, surplus, outside) VALUES ($1, $2, $3, $4, $5, $6, $7)
+  (source, opened, counter, reserved, issued, burned, surplus, outside) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
   ON CONFLICT (source) DO UPDATE
-  SET opened = $2, counter = $3, issued = $4, burned = $5, surplus = $6, outside = $7`;
+  SET opened = $2, counter = $3, reserved = $4, issued = $5, burned = $6, surplus = $7, outside = $8`;
+
+/** Whether the session $1, begun at $2, still holds the lock of its turn: it may be gone with a connection. */
+export const holdsTurn = `SELECT EXISTS (
+  SELECT FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+  WHERE l.locktype = 'advisory' AND l.granted AND l.pid = $1 AND a.backend_start::text = $2) AS holds`;
 
 export const countClient = `INSERT INTO ${schemaName}.client (name, issued) VALUES ($1, 1)
   ON CONFLICT (name) DO UPDATE SET issued = client.issued + 1`;

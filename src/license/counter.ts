@@ -61,11 +61,15 @@ export async function readState(accounting: Accounting): Promise<LicenseSourceSt
  * Settles what dead processes left open and compares the source's counter with the account. Called with the turn at
  * the source, so a reservation without an outcome has nobody who works on it any more.
  * @returns the source's state as read
+ * @throws LICENSE_RESERVED while its owner may be alive without its turn
  * @throws LICENSE_OUTCOME_UNKNOWN, LEDGER_COUNTER_RAISED, LEDGER_COUNTER_LOWERED
  */
 export async function reconcile(accounting: Accounting): Promise<LicenseSourceState | undefined> {
   const { source, ledger } = accounting;
   const open = await ledger.openReservations(source.name);
+  for (const { key, station, since } of open.filter((entry) => ledger.mayLiveMs(entry) > 0)) {
+    throw StationError.of("LICENSE_RESERVED", { key, station, source: source.name, since });
+  }
   if (!keepsAccount(source)) {
     for (const entry of open) await settleFree(accounting, entry);
     return readState(accounting);
@@ -145,7 +149,7 @@ async function settleDead(
  * Holds the counter against the account and enters what others have used.
  * @throws LEDGER_COUNTER_RAISED, LEDGER_COUNTER_LOWERED
  */
-export async function compareCounter(accounting: Accounting, actual: number): Promise<void> {
+async function compareCounter(accounting: Accounting, actual: number): Promise<void> {
   const { ledger, source, strictCounter, onNotice } = accounting;
   const account = await ledger.account(source.name);
   if (account === undefined || account.counter === actual) return;

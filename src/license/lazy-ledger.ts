@@ -6,9 +6,11 @@ import type { LicenseLedger } from "../ports/index.ts";
  */
 export function lazyLedger(name: string, open: () => Promise<LicenseLedger>): LicenseLedger {
   let opening: Promise<LicenseLedger> | undefined;
-  const ledger = () => {
+  let opened: LicenseLedger | undefined;
+  const ledger = async () => {
     opening ??= open();
-    return opening;
+    opened = await opening;
+    return opened;
   };
   return {
     name,
@@ -23,10 +25,11 @@ export function lazyLedger(name: string, open: () => Promise<LicenseLedger>): Li
       yield* (await ledger()).records();
     },
     summary: async () => (await ledger()).summary(),
+    // Entries come from the opened ledger, so it is there.
+    mayLiveMs: (entry) => opened?.mayLiveMs(entry) ?? 0,
     async close() {
       // What could not be opened needs no closing, and has been reported to whoever needed it.
-      const opened = await opening?.catch(() => undefined);
-      await opened?.close();
+      await (await opening?.catch(() => undefined))?.close();
     },
   };
 }

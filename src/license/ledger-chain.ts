@@ -19,10 +19,10 @@ export function seal(
   place: ChangePlace & { readonly id: string },
   prev: string,
 ): SealedRecord {
-  const { seq, id, time, station } = place;
-  const body = JSON.stringify({ schema: 1, seq, id, time, station, ...change });
-  const hash = sha256Hex(prev, body);
-  return { record: { schema: 1, seq, id, time, station, ...change, prev, hash }, body };
+  const { seq, id, time, station, host } = place;
+  const unsealed = { schema: 1, seq, id, time, station, host, ...change } as const;
+  const body = JSON.stringify(unsealed);
+  return { record: { ...unsealed, prev, hash: sha256Hex(prev, body) }, body };
 }
 
 /** One line of a ledger file: the body with `prev` and `hash` added at its end. No line end. */

@@ -6,6 +6,7 @@ export interface ChangePlace {
   readonly seq: number;
   readonly time: string;
   readonly station: string;
+  readonly host: string;
 }
 
 /** What stands before a change: the entry under its key and the account of its source. */
@@ -63,7 +64,7 @@ function open(change: ChangeOf<"open">, { entry, account }: Standing): Ruling {
   const { source, counter } = change;
   return {
     entry,
-    account: { source, opened: counter, counter, issued: 0, burned: 0, surplus: 0, outside: 0 },
+    account: { source, opened: counter, counter, reserved: 0, issued: 0, burned: 0, surplus: 0, outside: 0 },
   };
 }
 
@@ -74,14 +75,18 @@ function reserve(change: ChangeOf<"reserve">, place: ChangePlace, { entry, accou
   if (entry?.state === "burned" && change.afterBurn !== true) {
     return { refused: "a license for it was lost, and the operator has not said that another may be spent" };
   }
+  if (account !== undefined && account.reserved > 0) {
+    return { refused: `${change.source} has another reservation open` };
+  }
   return {
-    account,
+    account: account === undefined ? undefined : { ...account, reserved: account.reserved + 1 },
     entry: {
       key: change.key,
       state: "reserved",
       reservation: place.seq,
       source: change.source,
       station: place.station,
+      host: place.host,
       client: change.client,
       since: place.time,
       request: change.request,
@@ -105,7 +110,7 @@ function issued(change: ChangeOf<"issued">, place: ChangePlace, { entry, account
   return {
     account: found
       ? { ...account, burned: account.burned - 1, issued: account.issued + 1 }
-      : pay(account, "issued", change.spent),
+      : pay(settled(account, entry), "issued", change.spent),
     entry: {
       ...entry,
       state: "issued",
@@ -126,7 +131,7 @@ function ended(
     return { refused: "it is not reserved" };
   }
   return {
-    account: change.kind === "burned" ? pay(account, "burned", 1) : account,
+    account: change.kind === "burned" ? pay(settled(account, entry), "burned", 1) : settled(account, entry),
     entry: { ...entry, state: change.kind, since: place.time },
   };
 }
@@ -141,6 +146,7 @@ function adopted(change: ChangeOf<"adopted">, place: ChangePlace, { entry, accou
       reservation: 0,
       source: change.source,
       station: place.station,
+      host: place.host,
       client: undefined,
       since: place.time,
       request: change.request,
@@ -165,7 +171,7 @@ function forgotten(place: ChangePlace, { entry, account }: Standing): Ruling {
     return { refused: `it is ${entry?.state ?? "unknown"}: there is nothing to give up` };
   }
   return {
-    account,
+    account: settled(account, entry),
     entry: {
       ...entry,
       state: "forgotten",
@@ -189,6 +195,12 @@ function reconciled(change: ChangeOf<"reconcile">, { entry, account }: Standing)
         ? { ...account, opened: account.opened - missing, counter: change.counter }
         : { ...account, outside: account.outside + missing, counter: change.counter },
   };
+}
+
+/** The account once an open reservation has come to an end. */
+function settled(account: SourceAccount | undefined, entry: LedgerEntry): SourceAccount | undefined {
+  if (account === undefined || entry.state !== "reserved") return account;
+  return { ...account, reserved: account.reserved - 1 };
 }
 
 function pay(

@@ -25,10 +25,9 @@ export function emptyLedgerState(): LedgerState {
 
 /** What stands before a change of this key and source. */
 export function standingOf(state: LedgerState, change: LedgerChange): Standing {
-  return {
-    entry: "key" in change ? state.entries.get(change.key) : undefined,
-    account: "source" in change ? state.accounts.get(change.source) : undefined,
-  };
+  const entry = "key" in change ? state.entries.get(change.key) : undefined;
+  const source = "source" in change ? change.source : entry?.source;
+  return { entry, account: source === undefined ? undefined : state.accounts.get(source) };
 }
 
 /**

@@ -78,7 +78,7 @@ export interface LicenseBroker {
 const lowWater = { licenses: 50, fraction: 0.05 } as const;
 /** How often to look whether another source has answered for the same chip, and how long. */
 const reservedPollMs = 100;
-const reservedWaitMs = 60_000;
+const reservedWaitMs = 200_000;
 
 /** Makes the broker of one source. */
 export function createLicenseBroker(options: BrokerOptions): LicenseBroker {
@@ -118,6 +118,20 @@ export function createLicenseBroker(options: BrokerOptions): LicenseBroker {
     return { license, key, issued: false };
   };
 
+  /** Takes the turn at the source; while another station is in the middle of a request, again and again. */
+  const inTurn = async <T>(work: () => Promise<T>): Promise<T> => {
+    const deadlineMs = options.clock.monotonicMs() + reservedWaitMs;
+    for (;;) {
+      try {
+        return await ledger.exclusive(source.name, work);
+      } catch (error) {
+        if (!isStationError(error, "LICENSE_RESERVED") || options.clock.monotonicMs() >= deadlineMs)
+          throw error;
+        await options.clock.sleep(reservedPollMs);
+      }
+    }
+  };
+
   /** With the turn at the source: what was true before it came may not be any more. */
   const obtainInTurn = async (
     asked: LicenseRequest,
@@ -144,16 +158,7 @@ export function createLicenseBroker(options: BrokerOptions): LicenseBroker {
     const keyIsKnown = request.firmwareId !== undefined || source.inspect === undefined;
     const found = keyIsKnown ? await kept(request, client) : undefined;
     if (found !== undefined) return found;
-    const deadlineMs = options.clock.monotonicMs() + reservedWaitMs;
-    for (;;) {
-      try {
-        return await ledger.exclusive(source.name, () => obtainInTurn(request, client));
-      } catch (error) {
-        if (!isStationError(error, "LICENSE_RESERVED") || options.clock.monotonicMs() >= deadlineMs)
-          throw error;
-        await options.clock.sleep(reservedPollMs);
-      }
-    }
+    return inTurn(() => obtainInTurn(request, client));
   };
 
   return {
@@ -168,10 +173,10 @@ export function createLicenseBroker(options: BrokerOptions): LicenseBroker {
     async check(real) {
       await source.check(real);
       await store.checkWritable();
-      await ledger.exclusive(source.name, async () => requireReady(source, await reconcile(accounting)));
+      await inTurn(async () => requireReady(source, await reconcile(accounting)));
     },
     async checkBatch(requests) {
-      const state = await ledger.exclusive(source.name, () => reconcile(accounting));
+      const state = await inTurn(() => reconcile(accounting));
       let needed = 0;
       for (const request of requests) {
         const entry = await ledger.entry(licenseStoreKey(requestFor(source, request, state)));

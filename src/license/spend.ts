@@ -3,14 +3,7 @@ import { toHex } from "../bytes/hex.ts";
 import { asStationError, StationError } from "../errors/station-error.ts";
 import { parseLicense } from "../package/license.ts";
 import type { LedgerRequest, LicenseRequest } from "../ports/index.ts";
-import {
-  type Accounting,
-  compareCounter,
-  keepsAccount,
-  readState,
-  requireReady,
-  unknownOutcome,
-} from "./counter.ts";
+import { type Accounting, keepsAccount, readState, requireReady, unknownOutcome } from "./counter.ts";
 import { outcomeOf } from "./issue-outcome.ts";
 
 /** Places at which a process may die; a test has it die there. */
@@ -140,18 +133,21 @@ async function settleIssued(
   }
   await spending.at("recorded");
   if (saved !== undefined) throw saved;
-  await compareAfter(accounting, after);
+  await enterOutside(accounting, reservation, spent, after);
   return license;
 }
 
-/** Whatever is wrong with the counter now, this license is safe: it is said, and the next request stops over it. */
-async function compareAfter(accounting: Accounting, after: number | undefined): Promise<void> {
-  if (after === undefined) return;
-  try {
-    await compareCounter(accounting, after);
-  } catch (error) {
-    accounting.onNotice(asStationError(error).message);
-  }
+/** What others have used meanwhile is entered at once; whatever else is wrong with the counter, the next look says. */
+async function enterOutside(
+  { ledger, source, onNotice }: Accounting,
+  { counter: before }: Reservation,
+  spent: 0 | 1,
+  after: number | undefined,
+): Promise<void> {
+  if (before === undefined || after === undefined || after >= before - spent) return;
+  const reason = `${before - spent - after} were used outside this ledger`;
+  await ledger.append({ kind: "reconcile", source: source.name, counter: after, accepted: false, reason });
+  onNotice(`${source.name}: ${reason} (${after} left)`);
 }
 
 /** A license in hand is not given away because the counter could not be read behind it; the next look settles it. */

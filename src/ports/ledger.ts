@@ -87,6 +87,8 @@ export type LedgerRecord = LedgerChange & {
   /** ISO 8601, UTC. */
   readonly time: string;
   readonly station: string;
+  /** Name of the machine. */
+  readonly host: string;
   readonly prev: string;
   readonly hash: string;
 };
@@ -99,6 +101,7 @@ export interface LedgerEntry {
   readonly reservation: number;
   readonly source: string;
   readonly station: string;
+  readonly host: string;
   readonly client: string | undefined;
   readonly since: string;
   readonly request: LedgerRequest;
@@ -120,6 +123,8 @@ export interface SourceAccount {
   readonly opened: number;
   /** What the counter must say now. */
   readonly counter: number;
+  /** Open reservations: one at most, or what the counter says of it could not be told. */
+  readonly reserved: number;
   readonly issued: number;
   readonly burned: number;
   readonly surplus: number;
@@ -162,11 +167,15 @@ export interface LicenseLedger {
    */
   append(change: LedgerChange): Promise<Appended>;
   /**
-   * Does `work` while no other process or station does work on the same source. Ends with the process at the latest:
-   * whoever gets the turn next knows that a reservation of this source without an outcome was left by a dead one.
+   * Does `work` while no other process or station does work on the same source. Ends with the process at the latest.
    * @throws LEDGER_BUSY when the turn does not come
    */
   exclusive<T>(source: string, work: () => Promise<T>): Promise<T>;
+  /**
+   * How long an open reservation, seen with the turn at its source, may still have a living owner: one that lost its
+   * turn with a connection. 0: its owner is dead, and it may be settled.
+   */
+  mayLiveMs(entry: LedgerEntry): number;
   /** Every record, checked against the chain as it is read. @throws LEDGER_DAMAGED */
   records(): AsyncIterable<LedgerRecord>;
   /** Checks every record and what is kept beside them. @throws LEDGER_DAMAGED */

@@ -49,8 +49,13 @@ export function fileToken(file, capacity) {
 }
 
 /** The broker of a station, as the command line makes it. */
-export async function openStation({ ledger: where, folder, token, capacity = 1_000_000, allowBurn = 0, at }) {
-  const options = { station: `station ${process.pid}`, onNotice: (message) => say({ notice: message }) };
+export async function openStation(job) {
+  const { ledger: where, folder, token, capacity = 1_000_000, allowBurn = 0, at } = job;
+  const options = {
+    station: `station ${process.pid}`,
+    onNotice: (message) => say({ notice: message }),
+    ...(job.host === undefined ? {} : { host: job.host }),
+  };
   const ledger = await (where.startsWith("postgres://")
     ? openPostgresLedger(where, options)
     : openFileLedger(where, options));

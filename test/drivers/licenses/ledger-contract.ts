@@ -81,6 +81,7 @@ export function ledgerContract(fresh: () => Promise<OpenAnother>): void {
       source: "hsm",
       opened: 100,
       counter: 95,
+      reserved: 0,
       issued: 1,
       burned: 1,
       surplus: 0,
@@ -96,6 +97,19 @@ export function ledgerContract(fresh: () => Promise<OpenAnother>): void {
     const account = await ledger.account("hsm");
     expect(account).toMatchObject({ opened: 104, counter: 99 });
     expect(await ledger.summary()).toMatchObject({ accounts: [account] });
+    await ledger.close();
+  });
+
+  it("opens one reservation at a time on a source whose counter is accounted for", async () => {
+    const ledger = await (await fresh())();
+    await ledger.append({ kind: "open", source: "hsm", counter: 10 });
+    admitted(await ledger.append(reserveChange(1)));
+    const second = await ledger.append(reserveChange(2));
+    expect(second).toMatchObject({ admitted: false, reason: expect.stringContaining("another reservation") });
+    admitted(await ledger.append({ kind: "forgotten", key: keyOf(1), reason: "station is gone" }));
+    admitted(await ledger.append(reserveChange(2)));
+    expect(await ledger.account("hsm")).toMatchObject({ reserved: 1, counter: 10 });
+    expect(await ledger.summary()).toMatchObject({ entries: { reserved: 1, forgotten: 1 } });
     await ledger.close();
   });
 

@@ -215,6 +215,33 @@ describe.skipIf(postgresPrograms === undefined)("PostgreSQL ledger (Debian packa
     await waiter.close();
   });
 
+  it("reserves nothing with a turn that was lost with its connection", async () => {
+    const ledger = await open(newDatabase());
+    const appended = await ledger.exclusive("hsm", async () => {
+      await server.kill();
+      await server.start();
+      return ledger.append(reserveChange(1));
+    });
+    expect(appended).toMatchObject({ admitted: false, reason: expect.stringContaining("turn") });
+    await ledger.exclusive("hsm", async () => {
+      expect(await ledger.append(reserveChange(1))).toMatchObject({ admitted: true });
+    });
+    await ledger.close();
+  });
+
+  it("takes a reservation of another machine for alive until no request can last that long", async () => {
+    const address = newDatabase();
+    const here = await openPostgresLedger(address, { ...quiet, host: "here" });
+    const there = await openPostgresLedger(address, { ...quiet, host: "there" });
+    await here.append(reserveChange(1));
+    const entry = (await there.entry(keyOf(1)))!;
+    expect(here.mayLiveMs(entry)).toBe(0);
+    expect(there.mayLiveMs(entry)).toBeGreaterThan(0);
+    expect(there.mayLiveMs({ ...entry, since: "2020-01-01T00:00:00.000Z" })).toBe(0);
+    await here.close();
+    await there.close();
+  });
+
   it("goes on when the server was killed and started again", async () => {
     const ledger = await open(newDatabase());
     const { record } = (await ledger.append(reserveChange(1))) as { record: { seq: number } };

@@ -202,6 +202,8 @@ describe.skipIf(postgresPrograms === undefined)("stations on PostgreSQL (Debian 
             token,
             folder: join(folder, `station-${from}`),
             capacity: 500,
+            // Four machines, as far as the ledger can tell: only the database stands between them.
+            host: `host-${from}`,
             chips: chips(from, 40).map((chip) => chip % 100),
           },
           () => {
